@@ -1,0 +1,290 @@
+/*
+ * child.c - the start of a child, and its loop.
+ *
+ * The loop waits for the client's socket, the doorbell and the life line.  The
+ * doorbell is edge-triggered and never read: each ring is an event, and what it
+ * means is found by looking at the segment.  Deadlines are the timeout of the
+ * wait, so an idle child makes no system call but for pings.
+ */
+#include "child.h"
+
+#include <bsd/unistd.h>
+#include <errno.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../shm/clock.h"
+#include "../shm/fault.h"
+#include "../shm/log.h"
+#include "confine.h"
+#include "farewell.h"
+#include "greet.h"
+#include "serve.h"
+#include "state.h"
+
+#define TAKE_MS \
+	5000 /* longest wait for a ticker before the client is told to come back */
+#define RETURN_MS 50       /* between tries to find the next ticker, at first ... */
+#define RETURN_MAX_MS 1000 /* ... and after a while */
+#define GIVE_UP_MS 60000   /* without a ticker for so long there will be none */
+
+enum source { SOURCE_CLIENT, SOURCE_BELL, SOURCE_LINE };
+
+static struct child self;
+
+/* May the client be read now? */
+static bool
+may_read(const struct child *c)
+{
+	switch (c->phase) {
+	case PHASE_HANDSHAKE:
+	case PHASE_LINGERING: return !c->in.ended;
+	case PHASE_SERVING: return !c->in.ended && serve_may_read(c);
+	default: return false;
+	}
+}
+
+static void
+read_client(struct child *c)
+{
+	if (c->phase == PHASE_LINGERING) {
+		inbound_discard(&c->in);
+		return;
+	}
+	if (!may_read(c))
+		return;
+	inbound_read(&c->in);
+	if (c->phase == PHASE_HANDSHAKE)
+		greet_request(c);
+	if (c->phase == PHASE_SERVING)
+		serve_frames(c);
+}
+
+static void
+watch_client(struct child *c)
+{
+	uint32_t wanted = (may_read(c) ? EPOLLIN : 0) |
+			  (c->out.blocked && !outbound_idle(&c->out) ? EPOLLOUT : 0);
+	struct epoll_event e = {.events = wanted, .data.u32 = SOURCE_CLIENT};
+
+	if (wanted == c->interest)
+		return;
+	epoll_ctl(c->epoll, EPOLL_CTL_MOD, c->in.fd, &e);
+	c->interest = wanted;
+}
+
+static void
+on_client(struct child *c, uint32_t events)
+{
+	/* Errors are reported whatever was asked for: leave, or they are for ever. */
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0 && !may_read(c))
+		c->in.broken = true;
+	if ((events & EPOLLOUT) != 0)
+		outbound_flush(&c->out);
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+		read_client(c);
+}
+
+static void
+watch_line(struct child *c)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = SOURCE_LINE};
+
+	epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->seat.line, &e);
+}
+
+static void
+hear_ticker(struct child *c)
+{
+	switch (seat_hear(&c->seat)) {
+	case SEAT_QUIET: break;
+	case SEAT_LOST: c->next_return = c->lost_line = clock_ms(); break;
+	case SEAT_EVICTED:
+		if (c->phase == PHASE_HANDSHAKE)
+			c->in.broken = true;
+		farewell_close_for(c, 1012, "the server was restarted");
+		break;
+	}
+}
+
+static void
+find_ticker(struct child *c, uint64_t now)
+{
+	uint64_t lost = now - c->lost_line;
+
+	if (c->seat.line >= 0 || now < c->next_return)
+		return;
+	if (seat_return(&c->seat)) {
+		watch_line(c);
+	} else if (lost >= GIVE_UP_MS) {
+		farewell_close_for(c, 1012, "the server is gone");
+		c->next_return = NEVER;
+	} else {
+		c->next_return = now + (lost < 2000 ? RETURN_MS : RETURN_MAX_MS);
+	}
+}
+
+static uint64_t
+earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Milliseconds until something is due; -1: nothing ever is. */
+static int
+until_due(const struct child *c, uint64_t now)
+{
+	uint64_t due = c->phase_deadline;
+
+	if (c->phase == PHASE_SERVING)
+		due = earliest(due, serve_due(c));
+	if (c->seat.line < 0)
+		due = earliest(due, c->next_return);
+	if (due == NEVER)
+		return -1;
+	return due > now ? (int)(due - now) : 0;
+}
+
+static void
+wait_for_events(struct child *c)
+{
+	struct slot *slot = c->seat.self;
+	struct epoll_event ready[3];
+	bool pending;
+	int count;
+
+	bell_doze(&slot->asleep);
+	FAULT("child.dozing");
+	pending = c->phase == PHASE_SERVING && serve_pending(c);
+	count = epoll_wait(c->epoll, ready, 3, pending ? 0 : until_due(c, clock_ms()));
+	bell_rise(&slot->asleep);
+	store_relaxed(&slot->heartbeat, load_relaxed(&slot->heartbeat) + 1);
+	for (int i = 0; i < count; i++) {
+		switch ((enum source)ready[i].data.u32) {
+		case SOURCE_CLIENT: on_client(c, ready[i].events); break;
+		case SOURCE_BELL: break; /* it woke us: that is all */
+		case SOURCE_LINE:
+			if (c->seat.line >= 0)
+				hear_ticker(c);
+			break;
+		}
+	}
+}
+
+/* Drained before its handshake is done: there is nothing to close, only an answer to give. */
+static void
+obey_before_service(struct child *c)
+{
+	struct verdict down = {.kind = REQUEST_REFUSED,
+	    .status = 503,
+	    .reason = "The server is going down."};
+
+	if (c->phase == PHASE_HANDSHAKE &&
+	    load_acquire(&c->seat.mailbox->stop) != STOP_NOT)
+		farewell_answer(c, &down);
+}
+
+static void
+loop(struct child *c)
+{
+	while (c->phase != PHASE_OVER) {
+		uint64_t now = clock_ms();
+
+		obey_before_service(c);
+		if (c->phase == PHASE_SERVING) {
+			serve_frames(c);
+			serve_turn(c, now);
+		}
+		find_ticker(c, now);
+		farewell_turn(c, now);
+		if (c->phase == PHASE_OVER)
+			break;
+		watch_client(c);
+		wait_for_events(c);
+	}
+}
+
+void
+child_close_others(const int *keep)
+{
+	confine_descriptors(keep);
+}
+
+int
+child_prepare(const struct child_settings *settings)
+{
+	size_t seed;
+
+	(void)settings;
+	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		seed = (size_t)clock_us();
+	json_object_seed(seed);
+	if (websocket_prepare() == 0)
+		return 0;
+	log_error("no-engine", "why=\"libwebsockets could not be made ready\"");
+	return -1;
+}
+
+static void
+take_seat(struct child *c, const struct child_start *start)
+{
+	switch (seat_take(&c->seat, start, TAKE_MS)) {
+	case SEAT_TAKEN: break;
+	case SEAT_FULL: farewell_turn_away(start->client, "All places are taken.");
+	case SEAT_CLOSED: farewell_turn_away(start->client, "The server is going down.");
+	case SEAT_NO_TICKER:
+		log_error(
+		    "no-seat", "peer=%s errno=\"%s\"", start->peer, strerror(errno));
+		farewell_turn_away(start->client, "The server is not ready.");
+	}
+}
+
+static void
+set_up(struct child *c, const struct child_start *start)
+{
+	struct epoll_event client = {.events = EPOLLIN, .data.u32 = SOURCE_CLIENT};
+	struct epoll_event bell = {.events = EPOLLIN | EPOLLET, .data.u32 = SOURCE_BELL};
+	int yes = 1;
+
+	inbound_start(&c->in, start->client, c->settings->max_packet);
+	outbound_start(&c->out, start->client);
+	c->in.counters = c->out.counters = &c->seat.self->counters;
+	c->session.max_properties = c->settings->max_properties;
+	/* Frames are whole when they are sent: waiting for more only delays them. */
+	(void)setsockopt(start->client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	c->interest = client.events;
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	epoll_ctl(c->epoll, EPOLL_CTL_ADD, start->client, &client);
+	epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->seat.bell, &bell);
+	watch_line(c);
+	websocket_start(&serve_events, c);
+	c->phase = PHASE_HANDSHAKE;
+	c->phase_deadline = clock_ms() + c->settings->handshake_ms;
+	c->next_return = NEVER;
+}
+
+_Noreturn void
+child_run(const struct child_start *start)
+{
+	const int keep[] = {start->client, start->parts, websocket_descriptor(), -1};
+	struct child *c = &self;
+
+	confine_descriptors(keep);
+	confine_schedule();
+	c->settings = start->settings;
+	c->peer = start->peer;
+	take_seat(c, start);
+	close(start->parts);
+	setproctitle("client %.8s %s", c->seat.token, c->peer);
+	set_up(c, start);
+	loop(c);
+	farewell_log(c);
+	FAULT("child.over");
+	_exit(0);
+}

@@ -1,0 +1,47 @@
+/*
+ * child.h - the only door from server/ to child/: one process for one client.
+ *
+ * The listener calls child_prepare() once and child_run() after each fork.
+ * A child serves its client and ends; it never returns to the listener's code.
+ */
+#ifndef CHILD_CHILD_H
+#define CHILD_CHILD_H
+
+#include <stdint.h>
+
+#include "../shm/layout.h"
+
+/* What the operator chose and a child needs to know; fixed before the first fork. */
+struct child_settings {
+	const char *name; /* of the instance */
+	const char
+	    *origin; /* --origin: "*", a list with commas, or NULL for the same host */
+	uint32_t max_packet;     /* bytes */
+	uint32_t max_properties; /* bytes */
+	uint32_t backlog;        /* bytes kept for a slow client before it is closed */
+	uint32_t ping_ms;        /* between pings */
+	uint32_t handshake_ms;   /* for the whole request */
+};
+
+/* All that crosses the fork. */
+struct child_start {
+	const struct child_settings *settings;
+	struct header *header;  /* the segment, mapped to be read only */
+	int parts;              /* descriptor of the segment, to map two parts writable */
+	int client;             /* the connected socket */
+	char peer[PEER_LENGTH]; /* its other end, for people */
+};
+
+/*
+ * Make what every child would make for itself: the WebSocket engine, before
+ * the fork.  0, or -1 after it has said why on the log.
+ */
+int child_prepare(const struct child_settings *settings);
+
+/* Close all descriptors from 3 on but these; the list ends with -1.  For any fork. */
+void child_close_others(const int *keep);
+
+/* Be the child: closes all other descriptors, serves, exits. */
+_Noreturn void child_run(const struct child_start *start);
+
+#endif

@@ -1,0 +1,144 @@
+#include "farewell.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../shm/clock.h"
+#include "../shm/log.h"
+#include "answer.h"
+#include "websocket.h"
+
+#define CLOSE_MS 5000  /* for a client to take what is queued before our last words */
+#define LINGER_MS 2000 /* for a client to read them */
+
+static void
+enter(struct child *c, enum phase phase, uint64_t limit_ms)
+{
+	c->phase = phase;
+	c->phase_deadline = clock_ms() + limit_ms;
+	if (!c->seat.closing)
+		seat_close(&c->seat);
+}
+
+void
+farewell_close(struct child *c, const struct violation *v)
+{
+	if (c->phase != PHASE_SERVING)
+		return;
+	c->code = v->code;
+	memcpy(c->reason, v->reason, sizeof(c->reason));
+	c->waiting = SESSION_DONE;
+	enter(c, PHASE_CLOSING, CLOSE_MS);
+	websocket_close(v->code, v->reason);
+}
+
+void
+farewell_close_for(struct child *c, uint16_t code, const char *reason)
+{
+	struct violation v;
+
+	violation_set(&v, code, "%s", reason);
+	farewell_close(c, &v);
+}
+
+void
+farewell_punish(struct child *c, const struct violation *v)
+{
+	count_add(&c->seat.self->counters.bad_input, 1);
+	farewell_close(c, v);
+}
+
+void
+farewell_return(struct child *c, uint16_t code, const char *reason, size_t length)
+{
+	c->code = code != 0 ? code : 1005;
+	if (length >= sizeof(c->reason))
+		length = sizeof(c->reason) - 1;
+	memcpy(c->reason, reason, length);
+	c->reason[length] = '\0';
+	enter(c, PHASE_CLOSING, CLOSE_MS);
+}
+
+void
+farewell_answer(struct child *c, const struct verdict *v)
+{
+	answer_write(&c->out.owed, v);
+	if (v->kind == REQUEST_REFUSED) {
+		count_add(&c->seat.self->counters.bad_input, 1);
+		log_info("request-refused", "slot=%u peer=%s status=%d reason=\"%s\"",
+		    c->seat.slot, c->peer, v->status, v->reason);
+	}
+	enter(c, PHASE_CLOSING, CLOSE_MS);
+}
+
+void
+farewell_silent(struct child *c)
+{
+	enter(c, PHASE_CLOSING, CLOSE_MS);
+}
+
+static void
+answer_late(struct child *c)
+{
+	struct verdict late = {.kind = REQUEST_REFUSED,
+	    .status = 408,
+	    .reason = "The request did not come in time."};
+
+	farewell_answer(c, &late);
+}
+
+void
+farewell_turn(struct child *c, uint64_t now)
+{
+	if (c->phase == PHASE_HANDSHAKE && now >= c->phase_deadline)
+		answer_late(c);
+	if (c->phase == PHASE_CLOSING) {
+		if (!outbound_idle(&c->out) && !c->out.blocked)
+			outbound_flush(&c->out);
+		if (outbound_idle(&c->out)) {
+			shutdown(c->in.fd, SHUT_WR);
+			enter(c, PHASE_LINGERING, LINGER_MS);
+		}
+	}
+	if (c->in.broken || c->out.broken || now >= c->phase_deadline ||
+	    (c->in.ended && c->phase != PHASE_CLOSING))
+		c->phase = PHASE_OVER;
+}
+
+void
+farewell_log(const struct child *c)
+{
+	const struct client_counters *n = &c->seat.self->counters;
+	char reason[2 * sizeof(c->reason)];
+
+	if (!c->seat.open)
+		return;
+	log_info("client-close",
+	    "slot=%u token=%.8s peer=%s seconds=%.1f received_bytes=%llu sent_bytes=%llu "
+	    "packets=%llu code=%u reason=\"%s\"",
+	    c->seat.slot, c->seat.token, c->peer, (double)(clock_ms() - c->opened) / 1000,
+	    (unsigned long long)load_relaxed(&n->received_bytes),
+	    (unsigned long long)load_relaxed(&n->sent_bytes),
+	    (unsigned long long)load_relaxed(&n->received_packets),
+	    c->code != 0 ? c->code : 1006,
+	    log_escape(reason, sizeof(reason), c->reason, strlen(c->reason)));
+}
+
+_Noreturn void
+farewell_turn_away(int client, const char *reason)
+{
+	struct text answer = {0};
+	char rest[512];
+
+	answer_refuse(&answer, 503, reason);
+	if (send(client, answer.bytes, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
+		struct timeval limit = {.tv_sec = 1};
+
+		shutdown(client, SHUT_WR);
+		setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		while (recv(client, rest, sizeof(rest), 0) > 0)
+			continue;
+	}
+	_exit(0);
+}

@@ -1,0 +1,192 @@
+#include "frames.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum opcode {
+	OPCODE_CONTINUATION = 0x0,
+	OPCODE_TEXT = 0x1,
+	OPCODE_BINARY = 0x2,
+	OPCODE_CLOSE = 0x8,
+	OPCODE_PING = 0x9,
+	OPCODE_PONG = 0xa,
+};
+
+#define PROTOCOL_ERROR 1002
+#define UNSUPPORTED 1003
+#define TOO_LARGE 1009
+
+void
+violation_set(struct violation *v, uint16_t code, const char *format, ...)
+{
+	va_list arguments;
+	int length;
+
+	v->code = code;
+	va_start(arguments, format);
+	length = vsnprintf(v->reason, sizeof(v->reason), format, arguments);
+	va_end(arguments);
+	if (length < (int)sizeof(v->reason))
+		return;
+	/* Cut: leave no half character at the end. */
+	length = (int)sizeof(v->reason) - 1;
+	while (length > 0 && (v->reason[length - 1] & 0xc0) == 0x80)
+		length--;
+	if (length > 0 && (v->reason[length - 1] & 0x80) != 0)
+		length--;
+	v->reason[length] = '\0';
+}
+
+void
+frames_start(struct frames *f, uint32_t max_message)
+{
+	memset(f, 0, sizeof(*f));
+	f->max_message = max_message;
+	f->needed = 2;
+}
+
+static int
+refuse(struct violation *v, uint16_t code, const char *reason)
+{
+	violation_set(v, code, "%s", reason);
+	return -1;
+}
+
+static int
+check_data_opcode(const struct frames *f, struct violation *v)
+{
+	bool reserved = (f->header[0] & 0x40) != 0;
+
+	switch (f->opcode) {
+	case OPCODE_CONTINUATION:
+		if (!f->in_message)
+			return refuse(v, PROTOCOL_ERROR,
+			    "continuation without a start (RFC 6455 5.4)");
+		if (reserved)
+			return refuse(
+			    v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
+		return 0;
+	case OPCODE_TEXT:
+	case OPCODE_BINARY:
+		if (f->in_message)
+			return refuse(v, PROTOCOL_ERROR,
+			    "new message inside a fragmented one (RFC 6455 5.4)");
+		if (f->opcode == OPCODE_BINARY && !f->binary)
+			return refuse(v, UNSUPPORTED, "binary message: packets are text");
+		return 0;
+	default: return refuse(v, PROTOCOL_ERROR, "reserved opcode (RFC 6455 5.2)");
+	}
+}
+
+static int
+check_first(const struct frames *f, struct violation *v)
+{
+	unsigned char reserved = f->header[0] & (f->compressed ? 0x30 : 0x70);
+
+	if (reserved != 0)
+		return refuse(v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
+	if (f->opcode < 8)
+		return check_data_opcode(f, v);
+	if (f->opcode > OPCODE_PONG)
+		return refuse(v, PROTOCOL_ERROR, "reserved opcode (RFC 6455 5.2)");
+	if ((f->header[0] & 0x80) == 0)
+		return refuse(
+		    v, PROTOCOL_ERROR, "fragmented control frame (RFC 6455 5.5)");
+	if ((f->header[0] & 0x40) != 0)
+		return refuse(v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
+	return 0;
+}
+
+static int
+check_second(struct frames *f, struct violation *v)
+{
+	unsigned length = f->header[1] & 0x7f;
+
+	if ((f->header[1] & 0x80) == 0)
+		return refuse(v, PROTOCOL_ERROR, "unmasked frame (RFC 6455 5.1)");
+	if (f->opcode >= 8 && length > 125)
+		return refuse(
+		    v, PROTOCOL_ERROR, "control frame over 125 bytes (RFC 6455 5.5)");
+	if (f->opcode == OPCODE_CLOSE && length == 1)
+		return refuse(
+		    v, PROTOCOL_ERROR, "close frame with half a code (RFC 6455 5.5.1)");
+	f->needed = length == 126 ? 8 : length == 127 ? 14 : 6;
+	return 0;
+}
+
+/* The header is there: how long is the payload, and may it be? */
+static int
+check_length(struct frames *f, struct violation *v)
+{
+	unsigned bytes = f->needed - 6U;
+	uint64_t length = f->header[1] & 0x7f;
+
+	if (bytes > 0) {
+		length = 0;
+		for (unsigned i = 0; i < bytes; i++)
+			length = length << 8 | f->header[2 + i];
+		if (length >> 63 != 0)
+			return refuse(
+			    v, PROTOCOL_ERROR, "length over 2^63 (RFC 6455 5.2)");
+		if (length < (bytes == 2 ? 126U : 65536U))
+			return refuse(v, PROTOCOL_ERROR,
+			    "length not in its shortest form (RFC 6455 5.2)");
+	}
+	f->left = length;
+	if (f->opcode >= 8)
+		return 0;
+	if (length > f->max_message || f->message + length > f->max_message) {
+		violation_set(v, TOO_LARGE, "message over %u bytes", f->max_message);
+		return -1;
+	}
+	f->message += length;
+	if (f->opcode != OPCODE_CONTINUATION)
+		f->message_binary = f->opcode == OPCODE_BINARY;
+	f->in_message = (f->header[0] & 0x80) == 0;
+	return 0;
+}
+
+/* One more byte of header; 0, or -1 if it breaks a rule. */
+static int
+take_header(struct frames *f, unsigned char byte, struct violation *v)
+{
+	f->header[f->seen++] = byte;
+	if (f->seen == 1) {
+		f->opcode = byte & 0x0f;
+		return check_first(f, v);
+	}
+	if (f->seen == 2)
+		return check_second(f, v);
+	/* The length ends where the four bytes of the mask begin. */
+	if (f->seen == f->needed)
+		return check_length(f, v);
+	return 0;
+}
+
+size_t
+frames_walk(struct frames *f, const unsigned char *bytes, size_t length, bool *ended,
+    struct violation *v)
+{
+	size_t at = 0;
+
+	*ended = false;
+	v->code = 0;
+	while (at < length && (f->seen < f->needed))
+		if (take_header(f, bytes[at++], v) < 0)
+			return 0;
+	if (f->seen < f->needed)
+		return at;
+	if (f->left <= length - at) {
+		at += (size_t)f->left;
+		f->left = 0;
+		f->seen = 0;
+		f->needed = 2;
+		if (f->opcode < 8 && !f->in_message)
+			f->message = 0;
+		*ended = true;
+		return at;
+	}
+	f->left -= length - at;
+	return length;
+}

@@ -1,0 +1,52 @@
+#include "greet.h"
+
+#include "../shm/log.h"
+#include "farewell.h"
+#include "request.h"
+#include "websocket.h"
+
+/* The handshake is through: the client learns who is there, the others of it. */
+static void
+open_client(struct child *c)
+{
+	outbound_flush(&c->out);
+	if (websocket_is_echo())
+		return;
+	/* A socket that is full before anything was sent is a client that will not read. */
+	if (!outbound_idle(&c->out)) {
+		c->out.broken = true;
+		return;
+	}
+	roster_first(&c->roster, &c->seat, &c->out);
+	seat_open(&c->seat);
+	log_info("client-open", "slot=%u token=%.8s peer=%s", c->seat.slot, c->seat.token,
+	    c->peer);
+}
+
+void
+greet_request(struct child *c)
+{
+	char upgrade[REQUEST_UPGRADE_MAX];
+	struct request request;
+	struct verdict verdict = {.kind = REQUEST_REFUSED,
+	    .status = 431,
+	    .reason = "The head of the request is over 8192 bytes."};
+	const char *head;
+	size_t length;
+
+	switch (inbound_head(&c->in, &head, &length)) {
+	case INBOUND_HEAD_PART: return;
+	case INBOUND_HEAD_LONG: farewell_answer(c, &verdict); return;
+	case INBOUND_HEAD_WHOLE: break;
+	}
+	if (request_parse(&request, head, length, &verdict))
+		request_judge(&request, c->settings->origin, &verdict);
+	if (verdict.kind != REQUEST_UPGRADE) {
+		farewell_answer(c, &verdict);
+		return;
+	}
+	length = request_upgrade(&request, websocket_subprotocols, upgrade);
+	websocket_feed(upgrade, length);
+	if (c->phase == PHASE_SERVING)
+		open_client(c);
+}

@@ -1,0 +1,12 @@
+/*
+ * greet.h - from the request to the first metadata.
+ */
+#ifndef CHILD_GREET_H
+#define CHILD_GREET_H
+
+#include "state.h"
+
+/* Bytes came during the handshake: if they make a whole request, answer it. */
+void greet_request(struct child *c);
+
+#endif

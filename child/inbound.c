@@ -1,0 +1,81 @@
+#include "inbound.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void
+inbound_start(struct inbound *in, int fd, uint32_t max_message)
+{
+	in->fd = fd;
+	in->ended = in->broken = false;
+	in->begin = in->end = 0;
+	in->counters = NULL;
+	frames_start(&in->frames, max_message);
+}
+
+static size_t
+receive(struct inbound *in, char *at, size_t size)
+{
+	ssize_t got;
+
+	do
+		got = recvfrom(in->fd, at, size, MSG_DONTWAIT, NULL, NULL);
+	while (got < 0 && errno == EINTR);
+	if (got == 0)
+		in->ended = true;
+	else if (got < 0 && errno != EAGAIN)
+		in->broken = true;
+	if (got <= 0)
+		return 0;
+	if (in->counters != NULL)
+		count_add(&in->counters->received_bytes, (uint64_t)got);
+	return (size_t)got;
+}
+
+void
+inbound_read(struct inbound *in)
+{
+	if (in->begin == in->end)
+		in->begin = in->end = 0;
+	if (in->end < sizeof(in->bytes))
+		in->end += receive(in, in->bytes + in->end, sizeof(in->bytes) - in->end);
+}
+
+size_t
+inbound_discard(struct inbound *in)
+{
+	in->begin = in->end = 0;
+	return receive(in, in->bytes, sizeof(in->bytes));
+}
+
+enum inbound_head
+inbound_head(struct inbound *in, const char **head, size_t *length)
+{
+	size_t there = in->end - in->begin;
+
+	*head = in->bytes + in->begin;
+	*length = request_length(*head, there);
+	if (*length > REQUEST_HEAD_MAX || (*length == 0 && there >= REQUEST_HEAD_MAX))
+		return INBOUND_HEAD_LONG;
+	if (*length == 0)
+		return INBOUND_HEAD_PART;
+	in->begin += *length;
+	return INBOUND_HEAD_WHOLE;
+}
+
+enum inbound_frame
+inbound_frame(struct inbound *in, const char **bytes, size_t *length, struct violation *v)
+{
+	bool ended;
+
+	if (in->begin == in->end)
+		return INBOUND_FRAME_NONE;
+	*bytes = in->bytes + in->begin;
+	*length = frames_walk(
+	    &in->frames, (const unsigned char *)*bytes, in->end - in->begin, &ended, v);
+	if (*length == 0)
+		return INBOUND_FRAME_BAD;
+	in->begin += *length;
+	return ended ? INBOUND_FRAME_END : INBOUND_FRAME_PART;
+}

@@ -1,0 +1,50 @@
+/*
+ * inbound.h - what comes from the client's socket, until it is a request or frames.
+ */
+#ifndef CHILD_INBOUND_H
+#define CHILD_INBOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../shm/counters.h"
+#include "frames.h"
+#include "request.h"
+
+#define INBOUND_SIZE 16384U
+
+struct inbound {
+	int fd;
+	bool ended;  /* the client sends no more */
+	bool broken; /* the connection is dead */
+	size_t begin, end;
+	struct frames frames;
+	struct client_counters *counters; /* or NULL */
+	char bytes[INBOUND_SIZE]; /* last, so that a quiet client touches little of it */
+};
+
+void inbound_start(struct inbound *in, int fd, uint32_t max_message);
+
+/* Read once, behind what is there.  Nothing to read is no event. */
+void inbound_read(struct inbound *in);
+
+/* Read and forget; the number of bytes. */
+size_t inbound_discard(struct inbound *in);
+
+enum inbound_head {
+	INBOUND_HEAD_PART,  /* more has to come */
+	INBOUND_HEAD_LONG,  /* it is longer than REQUEST_HEAD_MAX */
+	INBOUND_HEAD_WHOLE, /* *head and *length; what is behind it are frames */
+};
+enum inbound_head inbound_head(struct inbound *in, const char **head, size_t *length);
+
+enum inbound_frame {
+	INBOUND_FRAME_NONE, /* nothing there */
+	INBOUND_FRAME_PART, /* *bytes, *length: a piece of a frame for the engine */
+	INBOUND_FRAME_END, /* the same, and the frame is complete; frames.opcode is its kind */
+	INBOUND_FRAME_BAD, /* *v says which rule was broken */
+};
+enum inbound_frame inbound_frame(
+    struct inbound *in, const char **bytes, size_t *length, struct violation *v);
+
+#endif

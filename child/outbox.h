@@ -1,0 +1,22 @@
+/*
+ * outbox.h - packets of our client for others, handed to the ticker.
+ */
+#ifndef CHILD_OUTBOX_H
+#define CHILD_OUTBOX_H
+
+#include <stdbool.h>
+
+#include "packet.h"
+#include "seat.h"
+
+/*
+ * Write the packet into the outbox for the ticker to find.  False: there is no
+ * room now; the ticker will ring when there is some, and until then the client
+ * must not be read.
+ */
+bool outbox_post(struct seat *s, const struct packet *p);
+
+/* Tell the ticker about what was posted since the last time, once for many. */
+void outbox_ring(struct seat *s);
+
+#endif

@@ -1,0 +1,225 @@
+#include "seat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../shm/clock.h"
+#include "../shm/fault.h"
+
+/*
+ * Connect without waiting.  EAGAIN means that the ticker's queue is full, which
+ * is like nobody being there: try again later.
+ */
+static int
+connect_line(struct seat *s)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&s->address, s->address_length) < 0) {
+		close(fd);
+		return -1;
+	}
+	s->line = fd;
+	FAULT("seat.connected");
+	return 0;
+}
+
+static int
+say(struct seat *s, enum register_kind kind, const char *peer)
+{
+	struct register_message m = {
+	    .kind = kind,
+	    .slot = s->slot,
+	    .segment = s->header->id,
+	    .generation = s->generation,
+	};
+	bool with_bell = kind == REGISTER_CHILD || kind == REGISTER_RETURN;
+
+	memcpy(m.token, s->token, TOKEN_LENGTH);
+	if (peer != NULL)
+		memcpy(m.peer, peer, PEER_LENGTH);
+	return register_send(s->line, &m, &s->bell, with_bell ? 1 : 0);
+}
+
+/* Take the next message of the ticker, with the descriptor of its bell if there is one. */
+static int
+hear(struct seat *s, struct register_message *m)
+{
+	int got, bell, result = register_receive(s->line, m, &bell, 1, &got);
+
+	if (got == 1) {
+		if (s->ticker_bell >= 0)
+			close(s->ticker_bell);
+		s->ticker_bell = bell;
+	}
+	return result;
+}
+
+static enum seat_answer
+judge(struct seat *s, const struct register_message *m)
+{
+	switch (m->kind) {
+	case REGISTER_WELCOME:
+		if (m->slot >= s->header->limits.max_clients ||
+		    m->segment != s->header->id)
+			return SEAT_CLOSED;
+		s->slot = m->slot;
+		s->generation = m->generation;
+		memcpy(s->token, m->token, TOKEN_LENGTH);
+		s->welcome = true;
+		return SEAT_TAKEN;
+	case REGISTER_FULL: return SEAT_FULL;
+	default: return SEAT_CLOSED;
+	}
+}
+
+/* One try to get an answer until the deadline; SEAT_NO_TICKER if the line broke. */
+static enum seat_answer
+ask(struct seat *s, const char *peer, uint64_t deadline)
+{
+	struct register_message m;
+	uint64_t now;
+	int result;
+
+	if (connect_line(s) < 0)
+		return SEAT_NO_TICKER;
+	if (say(s, REGISTER_CHILD, peer) == 0) {
+		FAULT("seat.hello");
+		while ((now = clock_ms()) < deadline) {
+			struct pollfd p = {.fd = s->line, .events = POLLIN};
+
+			if (poll(&p, 1, (int)(deadline - now)) <= 0)
+				continue;
+			if ((result = hear(s, &m)) == 1)
+				return judge(s, &m);
+			if (result == 0 || errno != EAGAIN)
+				break;
+		}
+	}
+	close(s->line);
+	s->line = -1;
+	return SEAT_NO_TICKER;
+}
+
+static void
+find_parts(struct seat *s)
+{
+	s->entry = segment_entry(s->header, s->slot);
+	s->mailbox = segment_mailbox(s->header, s->slot);
+	s->commons = segment_commons(s->header);
+	s->self = segment_slot(s->header, s->slot);
+	lock_introduce(&s->user, &s->commons->lock, s->slot, s->generation);
+}
+
+enum seat_answer
+seat_take(struct seat *s, const struct child_start *start, int wait_ms)
+{
+	uint64_t deadline = clock_ms() + (uint64_t)wait_ms;
+	enum seat_answer answer;
+
+	memset(s, 0, sizeof(*s));
+	s->line = s->ticker_bell = -1;
+	s->header = start->header;
+	s->address_length =
+	    register_address(&s->address, geteuid(), start->settings->name);
+	if ((s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+		return SEAT_NO_TICKER;
+	while ((answer = ask(s, start->peer, deadline)) == SEAT_NO_TICKER) {
+		/* Nobody to wait for: the next ticker is on its way, or none will be. */
+		if (clock_ms() >= deadline)
+			return SEAT_NO_TICKER;
+		poll(NULL, 0, 20);
+	}
+	if (answer != SEAT_TAKEN)
+		return answer;
+	if (segment_map_child(s->header, start->parts, s->slot) < 0)
+		return SEAT_NO_TICKER;
+	find_parts(s);
+	return SEAT_TAKEN;
+}
+
+void
+seat_open(struct seat *s)
+{
+	s->open = true;
+	store_release(&s->self->state, SLOT_SERVING);
+	FAULT("seat.opening");
+	/* If there is no ticker now, the next one is told by seat_return(). */
+	if (s->line >= 0 && s->welcome && say(s, REGISTER_OPEN, NULL) < 0)
+		s->welcome = false;
+	FAULT("seat.open");
+}
+
+void
+seat_close(struct seat *s)
+{
+	s->closing = true;
+	store_release(&s->self->state, SLOT_CLOSING);
+	FAULT("seat.closing");
+	if (s->line >= 0 && s->welcome && s->open && say(s, REGISTER_CLOSE, NULL) < 0)
+		s->welcome = false;
+	FAULT("seat.closed");
+}
+
+static void
+lose(struct seat *s)
+{
+	close(s->line);
+	s->line = -1;
+	s->welcome = false;
+}
+
+enum seat_event
+seat_hear(struct seat *s)
+{
+	struct register_message m;
+	int result;
+
+	while ((result = hear(s, &m)) == 1) {
+		if (m.kind != REGISTER_WELCOME || m.slot != s->slot ||
+		    m.generation != s->generation || m.segment != s->header->id)
+			return SEAT_EVICTED;
+		s->welcome = true;
+		/* What happened while no ticker was there. */
+		if (s->open &&
+		    say(s, s->closing ? REGISTER_CLOSE : REGISTER_OPEN, NULL) < 0)
+			break;
+	}
+	if (result < 0 && errno == EAGAIN)
+		return SEAT_QUIET;
+	lose(s);
+	return SEAT_LOST;
+}
+
+bool
+seat_return(struct seat *s)
+{
+	if (connect_line(s) < 0)
+		return false;
+	if (say(s, REGISTER_RETURN, NULL) < 0) {
+		lose(s);
+		return false;
+	}
+	FAULT("seat.returned");
+	return true;
+}
+
+void
+seat_ring_ticker(struct seat *s)
+{
+	uint64_t one = 1;
+
+	if (!bell_wanted(&s->header->asleep))
+		return;
+	/* It fails only if the counter is full: then the ticker has been rung enough. */
+	if (write(s->ticker_bell, &one, sizeof(one)) < 0)
+		return;
+	FAULT("seat.rang");
+}

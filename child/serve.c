@@ -1,0 +1,242 @@
+#include "serve.h"
+
+#include "../shm/clock.h"
+#include "../shm/utf8.h"
+#include "farewell.h"
+
+/* Bytes queued for a client that does not read, above which it is not read: pongs, echoes. */
+#define QUEUE_MAX 65536U
+
+static void
+on_opened(void *user)
+{
+	struct child *c = user;
+
+	c->phase = PHASE_SERVING;
+	c->phase_deadline = NEVER;
+	c->opened = c->last_pong = clock_ms();
+	c->next_ping = c->opened + c->settings->ping_ms;
+	c->in.frames.binary = websocket_is_echo();
+}
+
+/* Conformance suites want their messages back. */
+static void
+echo(struct child *c, const char *bytes, size_t length)
+{
+	bool binary = c->in.frames.message_binary;
+	unsigned char header[10];
+	size_t size = snapshot_frame(length, header);
+	uint32_t state = 0;
+
+	if (!binary && (utf8_check(&state, bytes, length) < length || state != 0)) {
+		farewell_close_for(c, 1007, "not UTF-8");
+		return;
+	}
+	if (binary)
+		header[0] = 0x82;
+	outbound_put(&c->out, header, size);
+	outbound_put(&c->out, bytes, length);
+	message_done(&c->message);
+}
+
+static void
+handle_packet(struct child *c, const char *bytes, size_t length)
+{
+	struct violation v;
+
+	c->waiting = session_packet(&c->session, &c->seat, bytes, length, &v);
+	switch (c->waiting) {
+	case SESSION_WAIT_LOCK:
+	case SESSION_WAIT_ROOM:
+		c->packet = bytes;
+		c->packet_length = length;
+		if (!message_keep(&c->message, &c->packet, length))
+			farewell_close_for(c, 1011, "out of memory for a message");
+		return;
+	case SESSION_REFUSED:
+		c->waiting = SESSION_DONE;
+		farewell_punish(c, &v);
+		break;
+	case SESSION_DONE: break;
+	}
+	message_done(&c->message);
+}
+
+static void
+on_data(void *user, const char *bytes, size_t length, bool first, bool last)
+{
+	struct child *c = user;
+	struct violation v;
+	const char *whole;
+	size_t whole_length;
+
+	if (c->phase != PHASE_SERVING)
+		return;
+	c->message.binary = c->in.frames.message_binary;
+	switch (message_add(
+	    &c->message, bytes, length, first, last, &whole, &whole_length, &v)) {
+	case MESSAGE_PART: break;
+	case MESSAGE_BAD: farewell_punish(c, &v); break;
+	case MESSAGE_WHOLE:
+		if (websocket_is_echo())
+			echo(c, whole, whole_length);
+		else
+			handle_packet(c, whole, whole_length);
+		break;
+	}
+}
+
+static void
+on_pong(void *user)
+{
+	struct child *c = user;
+
+	c->last_pong = clock_ms();
+	store_relaxed(&c->seat.self->pong_wall_ms, clock_wall_ms());
+	count_add(&c->seat.self->counters.pongs, 1);
+}
+
+static void
+on_closing(void *user, uint16_t code, const char *reason, size_t length)
+{
+	struct child *c = user;
+	uint32_t state = 0;
+
+	if (c->phase != PHASE_SERVING)
+		return;
+	if (utf8_check(&state, reason, length) < length || state != 0)
+		farewell_close_for(c, 1007, "the reason for closing is not UTF-8");
+	else
+		farewell_return(c, code, reason, length);
+}
+
+static void
+on_output(void *user, const void *bytes, size_t length)
+{
+	struct child *c = user;
+
+	outbound_put(&c->out, bytes, length);
+}
+
+static void
+on_ended(void *user)
+{
+	struct child *c = user;
+
+	if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_SERVING)
+		farewell_silent(c);
+}
+
+const struct websocket_events serve_events = {
+    .opened = on_opened,
+    .data = on_data,
+    .pong = on_pong,
+    .closing = on_closing,
+    .output = on_output,
+    .ended = on_ended,
+};
+
+static void
+take_frames(struct child *c)
+{
+	struct violation v;
+	const char *bytes;
+	size_t length;
+
+	while (c->phase == PHASE_SERVING && c->waiting == SESSION_DONE) {
+		enum inbound_frame found = inbound_frame(&c->in, &bytes, &length, &v);
+
+		if (found == INBOUND_FRAME_NONE)
+			break;
+		if (found == INBOUND_FRAME_BAD) {
+			farewell_punish(c, &v);
+			break;
+		}
+		websocket_feed(bytes, length);
+		if (found == INBOUND_FRAME_END && c->in.frames.opcode >= 8)
+			websocket_let_write();
+	}
+}
+
+void
+serve_frames(struct child *c)
+{
+	/* The packet that could not be handled may be by now. */
+	if (c->waiting != SESSION_DONE)
+		handle_packet(c, c->packet, c->packet_length);
+	take_frames(c);
+	session_ring(&c->session, &c->seat);
+}
+
+static void
+obey_ticker(struct child *c)
+{
+	switch (load_acquire(&c->seat.mailbox->stop)) {
+	case STOP_NOT: break;
+	case STOP_KICK: farewell_close_for(c, 1008, "closed by the operator"); break;
+	case STOP_STALL: farewell_close_for(c, 1013, "did not take its mail"); break;
+	default: farewell_close_for(c, 1001, "the server is going down"); break;
+	}
+}
+
+static void
+keep_alive(struct child *c, uint64_t now)
+{
+	static const unsigned char ping[] = {0x89, 0x00};
+
+	if (now >= c->last_pong + 2 * (uint64_t)c->settings->ping_ms) {
+		farewell_close_for(c, 1008, "no answer to pings for two periods");
+		return;
+	}
+	if (now < c->next_ping)
+		return;
+	c->next_ping += c->settings->ping_ms;
+	if (c->next_ping <= now) /* we were stopped for a while */
+		c->next_ping = now + c->settings->ping_ms;
+	outbound_put(&c->out, ping, sizeof(ping));
+	count_add(&c->seat.self->counters.pings, 1);
+}
+
+/* Ticks as far as the client takes them; mail is never left in the rings. */
+void
+serve_turn(struct child *c, uint64_t now)
+{
+	obey_ticker(c);
+	if (c->phase != PHASE_SERVING)
+		return;
+	keep_alive(c, now);
+	if (!outbound_idle(&c->out) && !c->out.blocked)
+		outbound_flush(&c->out);
+	if (websocket_is_echo() || c->phase != PHASE_SERVING)
+		return;
+	if (!roster_service(&c->roster, &c->seat, &c->out))
+		farewell_close_for(
+		    c, 1013, "too slow: missed more ticks than are remembered");
+	mailbag_service(&c->mailbag, &c->seat, &c->out);
+	store_relaxed(&c->seat.self->backlog, (uint32_t)outbound_backlog(&c->out));
+	if (outbound_backlog(&c->out) > c->settings->backlog)
+		farewell_close_for(c, 1013, "too slow: backlog over its limit");
+}
+
+bool
+serve_pending(struct child *c)
+{
+	return c->waiting == SESSION_WAIT_LOCK ||
+	       load_relaxed(&c->seat.mailbox->stop) != STOP_NOT ||
+	       roster_pending(&c->roster, &c->seat, &c->out) ||
+	       mailbag_pending(&c->mailbag, &c->seat);
+}
+
+bool
+serve_may_read(const struct child *c)
+{
+	return c->waiting == SESSION_DONE && outbound_backlog(&c->out) <= QUEUE_MAX;
+}
+
+uint64_t
+serve_due(const struct child *c)
+{
+	uint64_t silence = c->last_pong + 2 * (uint64_t)c->settings->ping_ms;
+
+	return silence < c->next_ping ? silence : c->next_ping;
+}

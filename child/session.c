@@ -1,0 +1,75 @@
+#include "session.h"
+
+#include "outbox.h"
+
+/* New properties for everybody to see: written aside, then flipped under the lock. */
+static enum session_result
+publish(struct session *n, struct seat *s)
+{
+	const struct text *text = &n->properties.next_text;
+	const struct layout *layout = &s->header->layout;
+	bool waited;
+
+	slot_write(s->self, layout->buffer_size, text->bytes, (uint32_t)text->length);
+	if (!lock_take(&s->user, LOCK_NAP_MS, &waited)) {
+		count_add(&s->self->counters.lock_waits, 1);
+		return SESSION_WAIT_LOCK;
+	}
+	if (waited)
+		count_add(&s->self->counters.lock_waits, 1);
+	slot_flip(s->self);
+	/* A full ring has set its mark: the ticker will look everywhere. */
+	(void)ring_append(&s->commons->ring, s->commons->changes, layout->ring_count,
+	    s->slot, s->generation, CHANGE_PROPERTIES);
+	(void)lock_release(&s->user);
+	properties_commit(&n->properties);
+	count_add(&s->self->counters.properties_set, 1);
+	return SESSION_DONE;
+}
+
+static enum session_result
+server_part(
+    struct session *n, struct seat *s, const struct packet *p, struct violation *v)
+{
+	if (!packet_sets_properties(p)) {
+		count_add(&s->self->counters.ignored, 1);
+		return SESSION_DONE;
+	}
+	switch (properties_merge(&n->properties, p->value, n->max_properties, v)) {
+	case PROPERTIES_REFUSED: return SESSION_REFUSED;
+	case PROPERTIES_CHANGED: return publish(n, s);
+	default: return SESSION_DONE;
+	}
+}
+
+enum session_result
+session_packet(struct session *n, struct seat *s, const char *text, size_t length,
+    struct violation *v)
+{
+	struct packet p;
+	enum session_result result;
+
+	if (!packet_parse(text, length, &p, v))
+		return SESSION_REFUSED;
+	if (p.to_server && !n->own_part_done) {
+		if ((result = server_part(n, s, &p, v)) != SESSION_DONE)
+			return result;
+		n->own_part_done = true;
+	}
+	if (packet_for_clients(&p)) {
+		if (!outbox_post(s, &p))
+			return SESSION_WAIT_ROOM;
+		n->posted = true;
+	}
+	n->own_part_done = false;
+	count_add(&s->self->counters.received_packets, 1);
+	return SESSION_DONE;
+}
+
+void
+session_ring(struct session *n, struct seat *s)
+{
+	if (n->posted)
+		outbox_ring(s);
+	n->posted = false;
+}

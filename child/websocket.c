@@ -1,0 +1,243 @@
+#include "websocket.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_SIZE 4096   /* bytes that the engine takes at a time */
+#define HEADER_SIZE 1024 /* for the request that request_upgrade() writes */
+
+static struct {
+	struct lws_context *context;
+	struct lws *connection;
+	int fd;
+	bool echo;
+	const struct websocket_events *events;
+	void *user;
+
+	const char *input; /* what recv() will hand out */
+	size_t input_length;
+
+	bool serving; /* inside lws_service_fd() */
+	bool closing; /* a close was asked for, or has begun */
+	bool ended;
+	uint16_t close_code;
+	char close_reason[124];
+} engine = {.fd = -1};
+
+/* Both are the C library's but for the engine's own descriptor. */
+
+ssize_t
+recv(int fd, void *out, size_t size, int flags)
+{
+	if (fd != engine.fd || fd < 0)
+		return recvfrom(fd, out, size, flags, NULL, NULL);
+	if (engine.input_length == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (size > engine.input_length)
+		size = engine.input_length;
+	memcpy(out, engine.input, size);
+	engine.input += size;
+	engine.input_length -= size;
+	return (ssize_t)size;
+}
+
+ssize_t
+send(int fd, const void *bytes, size_t size, int flags)
+{
+	if (fd != engine.fd || fd < 0)
+		return sendto(fd, bytes, size, flags, NULL, 0);
+	if (engine.events != NULL)
+		engine.events->output(engine.user, bytes, size);
+	return (ssize_t)size;
+}
+
+static void
+report_close(const unsigned char *payload, size_t length)
+{
+	uint16_t code = 0;
+
+	if (length >= 2) {
+		code = (uint16_t)(payload[0] << 8 | payload[1]);
+		payload += 2;
+		length -= 2;
+	}
+	engine.events->closing(engine.user, code, (const char *)payload, length);
+}
+
+/* Tell the engine why; its return value then tells it to begin. */
+static int
+begin_close(struct lws *connection)
+{
+	lws_close_reason(connection, (enum lws_close_status)engine.close_code,
+	    (unsigned char *)engine.close_reason, strlen(engine.close_reason));
+	return -1;
+}
+
+static int
+on_event(struct lws *connection, enum lws_callback_reasons reason, void *user, void *in,
+    size_t length)
+{
+	(void)user;
+	if (engine.events == NULL)
+		return 0;
+	switch (reason) {
+	case LWS_CALLBACK_ESTABLISHED:
+		engine.echo = strcmp(lws_get_protocol(connection)->name, "echo") == 0;
+		engine.events->opened(engine.user);
+		return 0;
+	case LWS_CALLBACK_RECEIVE:
+		if (engine.closing)
+			return 0;
+		engine.events->data(engine.user, in, length,
+		    lws_is_first_fragment(connection) != 0,
+		    lws_is_final_fragment(connection) != 0);
+		return engine.closing ? begin_close(connection) : 0;
+	case LWS_CALLBACK_RECEIVE_PONG: engine.events->pong(engine.user); return 0;
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		report_close(in, length);
+		if (engine.closing)
+			return begin_close(connection);
+		engine.closing = true;
+		return 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		return engine.closing ? begin_close(connection) : 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		engine.ended = true;
+		engine.events->ended(engine.user);
+		return 0;
+	default: return 0;
+	}
+}
+
+/* A piece is at most READ_SIZE, a message as long as its sender's packet may be. */
+static const struct lws_protocols protocols[] = {
+    {"rosterd", on_event, 0, READ_SIZE, 0, NULL, 1 << 30},
+#ifdef ROSTERD_ECHO
+    {"echo", on_event, 0, READ_SIZE, 0, NULL, 1 << 30},
+#endif
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+const char *const websocket_subprotocols[] = {
+    "rosterd",
+#ifdef ROSTERD_ECHO
+    "echo",
+#endif
+    NULL,
+};
+
+static void
+no_log(int level, const char *line)
+{
+	/* What goes wrong is said by us, with our names for it. */
+	(void)level;
+	(void)line;
+}
+
+int
+websocket_prepare(void)
+{
+	static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0};
+	struct lws_context_creation_info info = {
+	    .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+	    .protocols = protocols,
+	    .vhost_name = "rosterd",
+	    .gid = -1,
+	    .uid = -1,
+	    .options = LWS_SERVER_OPTION_DISABLE_IPV6,
+	    .fd_limit_per_thread = 4,
+	    .max_http_header_pool = 1,
+	    .max_http_header_data = HEADER_SIZE,
+	    .pt_serv_buf_size = READ_SIZE + LWS_PRE,
+	    .retry_and_idle_policy = &no_pings,
+	};
+	struct lws_vhost *vhost;
+
+	lws_set_log_level(LLL_ERR, no_log);
+	if ((engine.context = lws_create_context(&info)) == NULL)
+		return -1;
+	/* What it wants to do at first it may do now, and not in each child. */
+	for (int i = 0; i < 3; i++)
+		lws_service(engine.context, -1);
+	vhost = lws_get_vhost_by_name(engine.context, "rosterd");
+	engine.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (vhost == NULL || engine.fd < 0)
+		return -1;
+	engine.connection = lws_adopt_socket_vhost(vhost, engine.fd);
+	return engine.connection != NULL ? 0 : -1;
+}
+
+int
+websocket_descriptor(void)
+{
+	return engine.fd;
+}
+
+bool
+websocket_is_echo(void)
+{
+	return engine.echo;
+}
+
+void
+websocket_start(const struct websocket_events *events, void *user)
+{
+	engine.user = user;
+	engine.events = events;
+}
+
+static void
+service(short event)
+{
+	struct lws_pollfd turn = {.fd = engine.fd, .events = event, .revents = event};
+
+	if (engine.ended)
+		return;
+	engine.serving = true;
+	lws_service_fd(engine.context, &turn);
+	engine.serving = false;
+}
+
+void
+websocket_feed(const void *bytes, size_t length)
+{
+	engine.input = bytes;
+	engine.input_length = length;
+	while (engine.input_length > 0 && !engine.ended) {
+		size_t before = engine.input_length;
+
+		service(POLLIN);
+		if (engine.input_length == before)
+			break;
+	}
+	engine.input_length = 0;
+	if (engine.closing)
+		websocket_let_write();
+}
+
+/* A close has two such turns: one to decide, one to write. */
+void
+websocket_let_write(void)
+{
+	service(POLLOUT);
+	if (engine.closing)
+		service(POLLOUT);
+}
+
+void
+websocket_close(uint16_t code, const char *reason)
+{
+	if (engine.closing || engine.ended)
+		return;
+	engine.closing = true;
+	engine.close_code = code;
+	memcpy(engine.close_reason, reason,
+	    strnlen(reason, sizeof(engine.close_reason) - 1) + 1);
+	if (!engine.serving)
+		websocket_let_write();
+}

@@ -1,0 +1,30 @@
+/*
+ * main.c - the table of contents: a rosterd that is started becomes a listener.
+ *
+ *	options.c	what the operator wants
+ *	listener.c	accepts (sockets.c), has served (spawn.c), keeps the
+ *			ticker going (keeper.c)
+ *	ticker.c	the process that owns the truth (see ticker.h)
+ *	../child/	the process that serves one client (see child.h)
+ *	../shm/		what they share (see layout.h)
+ */
+#include <bsd/unistd.h>
+#include <unistd.h>
+
+#include "listener.h"
+#include "options.h"
+
+int
+main(int argc, char **argv)
+{
+	struct options options;
+
+	/* First: it moves the arguments away from where titles are written. */
+	setproctitle_init(argc, argv, environ);
+	switch (options_read(&options, argc, argv)) {
+	case OPTIONS_DONE: return EXIT_FINE;
+	case OPTIONS_BAD: return EXIT_USAGE;
+	case OPTIONS_RUN: break;
+	}
+	return listener_run(&options);
+}

@@ -1,0 +1,29 @@
+/*
+ * peer.h - the process at the other end of a Unix socket.
+ */
+#ifndef SERVER_PEER_H
+#define SERVER_PEER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct peer {
+	uint32_t pid;
+	uid_t uid;
+};
+
+/* As the kernel says (SO_PEERCRED, unix(7)).  0, or -1 and errno. */
+int peer_of(int fd, struct peer *peer);
+
+/*
+ * A pidfd for a child, or -1 if it is gone.  Never one for another process that
+ * got its pid: where the kernel can tell by the socket it is asked
+ * (SO_PEERPIDFD, Linux 6.5); else the process must have begun before
+ * since_boot_ms, when the child was already there.  line may be -1.
+ */
+int peer_pidfd(int line, uint32_t pid, uint64_t since_boot_ms);
+
+/* SIGKILL by pidfd. */
+void peer_kill(int pidfd);
+
+#endif

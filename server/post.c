@@ -1,0 +1,465 @@
+#include "post.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../shm/clock.h"
+#include "../shm/fault.h"
+#include "../shm/log.h"
+#include "../shm/scan.h"
+#include "../shm/span.h"
+#include "../shm/snapshot.h"
+#include "registry.h"
+
+#define FROM "{\"from\":\""
+#define BEHIND_FROM "\","
+#define TYPE_LENGTH_MAX 1024U
+
+/* A token in `to` takes at least its digits, two quotes and a comma. */
+#define TARGET_TEXT (TOKEN_LENGTH + 3)
+
+/* The packet that is being delivered: in t->frame, checked. */
+struct delivery {
+	uint32_t sender;
+	const char *frame; /* header and text */
+	uint32_t length;
+	uint32_t targets; /* in t->targets; unused for a broadcast */
+	bool broadcast;
+	uint32_t strangers;
+};
+
+enum outcome { DELIVERED, NO_ROOM };
+
+int
+post_make(struct ticker *t)
+{
+	uint32_t packet = t->header->limits.max_packet;
+
+	t->targets_max = packet / TARGET_TEXT + 1;
+	t->targets = malloc((size_t)t->targets_max * MAIL_TOKEN);
+	t->frame = malloc((size_t)packet + MAIL_RECORD_EXTRA + LAYOUT_FRAME_EXTRA);
+	t->touched = calloc(t->max_clients, sizeof(*t->touched));
+	t->blocked = calloc(t->max_clients, sizeof(*t->blocked));
+	t->log_laggard = LAYOUT_NO_SLOT;
+	return t->targets != NULL && t->frame != NULL && t->touched != NULL &&
+		       t->blocked != NULL
+		   ? 0
+		   : -1;
+}
+
+/* Exactly {"from":F,"type":T,T:VALUE}, and T none of the reserved ones. */
+static bool
+well_formed(const char *text, size_t length)
+{
+	static const char *const reserved[] = {"metadata", "changes", "from", "type"};
+	struct scan_error error;
+	struct span rest = {text, length}, key, value, type;
+
+	if (scan_check(text, length, &error) < 0 || text[0] != '{' ||
+	    text[length - 1] != '}')
+		return false;
+	if (!span_next_member(&rest, &key, &value) || !span_is(key, "from") ||
+	    !span_next_member(&rest, &key, &type) || !span_is(key, "type") ||
+	    *type.at != '"' || type.length > TYPE_LENGTH_MAX ||
+	    !span_next_member(&rest, &key, &value) || !span_equal(key, type))
+		return false;
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+		if (span_is(type, reserved[i]))
+			return false;
+	return !span_next_member(&rest, &key, &value);
+}
+
+/*
+ * Copy a record out of a child's reach and make a frame of it.  The header's
+ * length is known only now, so the text goes where the longest one leaves room.
+ */
+static bool
+take(struct ticker *t, uint32_t sender, const struct mail_item *item, struct delivery *d)
+{
+	char *text = t->frame + 10, *at = text;
+	uint64_t tokens = (uint64_t)item->count * MAIL_TOKEN;
+	unsigned char header[10];
+	size_t size, length;
+
+	if (item->count > t->targets_max || tokens + item->length > item->size ||
+	    item->length > t->header->limits.max_packet + MAIL_TEXT_EXTRA ||
+	    (item->kind != MAIL_UNICAST && item->kind != MAIL_BROADCAST))
+		return false;
+	memcpy(at, FROM, sizeof(FROM) - 1);
+	at += sizeof(FROM) - 1;
+	memcpy(at, segment_entry(t->header, sender)->token, TOKEN_LENGTH);
+	at += TOKEN_LENGTH;
+	memcpy(at, BEHIND_FROM, sizeof(BEHIND_FROM) - 1);
+	at += sizeof(BEHIND_FROM) - 1;
+	memcpy(at, item->bytes + tokens, item->length);
+	memcpy(t->targets, item->bytes, tokens);
+	length = (size_t)(at - text) + item->length;
+	if (!well_formed(text, length))
+		return false;
+	size = snapshot_frame(length, header);
+	memcpy(text - size, header, size);
+	d->sender = sender;
+	d->frame = text - size;
+	d->length = (uint32_t)(size + length);
+	d->targets = item->count;
+	d->broadcast = item->kind == MAIL_BROADCAST;
+	d->strangers = item->stamp < t->targets_max ? (uint32_t)item->stamp : 0;
+	return true;
+}
+
+static void
+touch(struct ticker *t, uint32_t slot)
+{
+	if (t->clients[slot].touched)
+		return;
+	t->clients[slot].touched = true;
+	t->touched[t->touched_count++] = slot;
+}
+
+/* Where the child stands in its inbox; what it says is cut to what can be. */
+static uint64_t
+inbox_tail(const struct ticker *t, uint32_t slot, uint64_t head)
+{
+	uint64_t tail = load_acquire(&segment_slot(t->header, slot)->inbox_tail);
+
+	/* A wrong one makes its inbox full for ever or overwrites its own mail. */
+	return tail > head || head - tail > t->header->layout.inbox_size ? head : tail;
+}
+
+/* Somebody waits for this client to take its mail: have it ring us when it has. */
+static void
+want(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+
+	store_relaxed(&segment_mailbox(t->header, slot)->wanted, 1);
+	if (c->wanted_ms == 0)
+		c->wanted_ms = clock_ms();
+	touch(t, slot);
+}
+
+static void
+satisfy(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+
+	if (c->wanted_ms == 0)
+		return;
+	c->wanted_ms = 0;
+	store_relaxed(&segment_mailbox(t->header, slot)->wanted, 0);
+}
+
+static struct mail_record *
+reserve(struct ticker *t, uint32_t slot, uint32_t length, uint64_t *next)
+{
+	struct mail_ring inbox = segment_inbox(t->header, slot);
+	uint64_t head = load_relaxed(&segment_mailbox(t->header, slot)->inbox_head);
+	uint32_t size = mail_record_size(length);
+	struct mail_record *r;
+
+	if ((r = mail_reserve(&inbox, head, inbox_tail(t, slot, head), size, next)) !=
+	    NULL) {
+		satisfy(t, slot);
+		return r;
+	}
+	want(t, slot);
+	fence_full();
+	return mail_reserve(&inbox, head, inbox_tail(t, slot, head), size, next);
+}
+
+/* One target of a unicast; the steps of the journal are told in layout.h. */
+static enum outcome
+deliver_one(struct ticker *t, const struct delivery *d, uint32_t target)
+{
+	struct mailbox *journal = segment_mailbox(t->header, d->sender), *box;
+	uint32_t receiver = roll_find(&t->roll, t->targets[target]);
+	struct mail_record *r;
+	uint64_t next;
+
+	if (receiver == ROLL_NOBODY) {
+		count_add(&t->header->counters.mail_unknown, 1);
+		return DELIVERED;
+	}
+	if ((r = reserve(t, receiver, d->length, &next)) == NULL)
+		return NO_ROOM;
+	box = segment_mailbox(t->header, receiver);
+	store_relaxed(&journal->receiver_generation,
+	    load_relaxed(&segment_entry(t->header, receiver)->generation));
+	store_relaxed(&journal->receiver_head, load_relaxed(&box->inbox_head));
+	store_release(&journal->work, (uint64_t)target << 32 | receiver);
+	FAULT("post.journal");
+	store_relaxed(&r->size, mail_record_size(d->length));
+	store_relaxed(&r->kind, MAIL_FRAME);
+	store_relaxed(&r->length, d->length);
+	store_relaxed(&r->count, 0);
+	store_relaxed(&r->stamp, load_relaxed(&t->header->log_head));
+	memcpy(r + 1, d->frame, d->length);
+	FAULT("post.written");
+	store_release(&box->inbox_head, next);
+	FAULT("post.delivered");
+	touch(t, receiver);
+	count_add(&t->header->counters.mail_unicast, 1);
+	return DELIVERED;
+}
+
+/*
+ * The oldest place in the log that somebody still has to read, and who that is.
+ * A child that claims to be ahead of the log, or not to have got as far as where
+ * it began, is taken to stand where it began.
+ */
+static uint64_t
+log_tail(struct ticker *t, uint32_t *laggard)
+{
+	uint64_t head = load_relaxed(&t->header->log_head), oldest = head;
+
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		uint32_t slot = t->order[i];
+		uint64_t start =
+		    load_relaxed(&segment_mailbox(t->header, slot)->log_start);
+		uint64_t at = load_acquire(&segment_slot(t->header, slot)->log_tail);
+
+		if (at < start || at > head)
+			at = start;
+		if (at < oldest) {
+			oldest = at;
+			*laggard = slot;
+		}
+	}
+	return oldest;
+}
+
+/* Wait for another laggard than before, or for none (LAYOUT_NO_SLOT). */
+static void
+want_log(struct ticker *t, uint32_t laggard)
+{
+	if (t->log_laggard != LAYOUT_NO_SLOT && t->log_laggard != laggard)
+		satisfy(t, t->log_laggard);
+	t->log_laggard = laggard;
+	if (laggard != LAYOUT_NO_SLOT)
+		want(t, laggard);
+}
+
+static bool
+log_has_room(struct ticker *t, uint32_t length)
+{
+	uint64_t head = load_relaxed(&t->header->log_head);
+	uint64_t size = t->header->layout.log_size;
+	uint32_t laggard = LAYOUT_NO_SLOT;
+
+	if (head + length - t->log_tail <= size)
+		return true;
+	t->log_tail = log_tail(t, &laggard);
+	if (head + length - t->log_tail > size) {
+		want_log(t, laggard);
+		fence_full();
+		t->log_tail = log_tail(t, &laggard);
+	}
+	if (head + length - t->log_tail > size)
+		return false;
+	want_log(t, LAYOUT_NO_SLOT);
+	return true;
+}
+
+static enum outcome
+deliver_to_all(struct ticker *t, const struct delivery *d)
+{
+	struct mailbox *journal = segment_mailbox(t->header, d->sender);
+	struct mail_ring log = segment_log(t->header);
+	uint64_t head = load_relaxed(&t->header->log_head);
+
+	if (!log_has_room(t, d->length))
+		return NO_ROOM;
+	store_relaxed(&journal->receiver_head, head);
+	store_release(&journal->work, (uint64_t)MAILBOX_LOG);
+	FAULT("post.log-journal");
+	mail_log_write(&log, head, d->frame, d->length);
+	FAULT("post.log-written");
+	store_release(&t->header->log_head, head + d->length);
+	FAULT("post.log-published");
+	t->everybody = true;
+	count_add(&t->header->counters.mail_broadcast, 1);
+	return DELIVERED;
+}
+
+uint32_t
+post_progress(struct ticker *t, uint32_t slot, uint64_t record_at)
+{
+	const struct mailbox *journal = segment_mailbox(t->header, slot);
+	uint64_t work = load_relaxed(&journal->work);
+	uint64_t before = load_relaxed(&journal->receiver_head);
+	uint32_t receiver = (uint32_t)work, done = (uint32_t)(work >> 32);
+
+	if (load_relaxed(&journal->work_at) != record_at)
+		return 0;
+	if (receiver == MAILBOX_LOG)
+		return load_relaxed(&t->header->log_head) != before ? 1 : 0;
+	if (receiver >= t->max_clients)
+		return done;
+	if (load_relaxed(&segment_entry(t->header, receiver)->generation) ==
+		load_relaxed(&journal->receiver_generation) &&
+	    load_relaxed(&segment_mailbox(t->header, receiver)->inbox_head) != before)
+		return done + 1;
+	return done;
+}
+
+/* All targets from the first that has not got it; NO_ROOM leaves the rest for later. */
+static enum outcome
+deliver(struct ticker *t, const struct delivery *d, uint64_t record_at)
+{
+	struct mailbox *journal = segment_mailbox(t->header, d->sender);
+	uint32_t done = post_progress(t, d->sender, record_at);
+
+	if (load_relaxed(&journal->work_at) != record_at) {
+		store_release(&journal->work, (uint64_t)MAILBOX_NOBODY);
+		FAULT("post.begin");
+		store_release(&journal->work_at, record_at);
+		FAULT("post.begun");
+	}
+	if (d->broadcast)
+		return done > 0 ? DELIVERED : deliver_to_all(t, d);
+	for (; done < d->targets; done++) {
+		if (deliver_one(t, d, done) == NO_ROOM)
+			return NO_ROOM;
+		store_release(
+		    &journal->work, (uint64_t)(done + 1) << 32 | MAILBOX_NOBODY);
+		FAULT("post.step");
+	}
+	count_add(&t->header->counters.mail_unknown, d->strangers);
+	return DELIVERED;
+}
+
+static void
+block(struct ticker *t, uint32_t slot)
+{
+	if (t->clients[slot].blocked)
+		return;
+	t->clients[slot].blocked = true;
+	t->blocked[t->blocked_count++] = slot;
+	count_add(&t->header->counters.mail_full, 1);
+}
+
+/* A record that no child of ours would write: the child is not ours any more. */
+static void
+punish(struct ticker *t, uint32_t slot)
+{
+	struct mailbox *box = segment_mailbox(t->header, slot);
+
+	store_release(
+	    &box->outbox_tail, load_relaxed(&segment_slot(t->header, slot)->outbox_head));
+	registry_kill(t, slot, KILL_LIE, "nonsense in its outbox");
+}
+
+/* Room was made in an outbox: does its child wait for it? */
+static void
+relieve(struct ticker *t, uint32_t slot)
+{
+	fence_full();
+	if (load_relaxed(&segment_slot(t->header, slot)->crowded) != 0)
+		touch(t, slot);
+}
+
+void
+post_drain(struct ticker *t, uint32_t slot)
+{
+	struct mail_ring outbox = segment_outbox(t->header, slot);
+	struct mailbox *box = segment_mailbox(t->header, slot);
+	const struct slot *s = segment_slot(t->header, slot);
+	bool any = false;
+
+	for (;;) {
+		uint64_t head = load_acquire(&s->outbox_head);
+		struct mail_item item;
+		struct delivery d;
+		enum mail_found found =
+		    mail_peek(&outbox, head, load_relaxed(&box->outbox_tail), &item);
+
+		if (found == MAIL_NONE)
+			break;
+		if (found == MAIL_BROKEN || !take(t, slot, &item, &d)) {
+			punish(t, slot);
+			break;
+		}
+		if (deliver(t, &d, item.at) == NO_ROOM) {
+			block(t, slot);
+			break;
+		}
+		store_release(&box->outbox_tail, item.next);
+		FAULT("post.taken");
+		any = true;
+	}
+	if (any)
+		relieve(t, slot);
+}
+
+static bool
+may_post(const struct ticker *t, uint32_t slot)
+{
+	return slot < t->max_clients && t->clients[slot].open &&
+	       !t->clients[slot].blocked;
+}
+
+bool
+post_scan(struct ticker *t)
+{
+	uint32_t words = (t->max_clients + 63) / 64;
+	bool any = false;
+
+	for (uint32_t w = 0; w < words; w++) {
+		uint64_t bits;
+
+		if (load_relaxed(&t->commons->dirty[w]) == 0)
+			continue;
+		bits = atomic_exchange_explicit(
+		    &t->commons->dirty[w], 0, memory_order_acq_rel);
+		FAULT("post.dirty");
+		any = true;
+		for (; bits != 0; bits &= bits - 1) {
+			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (may_post(t, slot))
+				post_drain(t, slot);
+		}
+	}
+	return any;
+}
+
+void
+post_retry(struct ticker *t)
+{
+	uint32_t count = t->blocked_count;
+
+	t->blocked_count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t slot = t->blocked[i];
+
+		t->clients[slot].blocked = false;
+		post_drain(t, slot);
+		/* A sender that has left meanwhile waited only for this. */
+		if (!t->clients[slot].open && !t->clients[slot].blocked)
+			registry_try_free(t, slot);
+	}
+}
+
+void
+post_scan_all(struct ticker *t)
+{
+	for (uint32_t i = 0; i < t->order_count; i++)
+		if (may_post(t, t->order[i]))
+			post_drain(t, t->order[i]);
+}
+
+void
+post_flush(struct ticker *t)
+{
+	/* One fence for all that was published since the last flush (mail.h). */
+	fence_full();
+	if (t->everybody)
+		for (uint32_t i = 0; i < t->order_count; i++)
+			registry_ring(t, t->order[i]);
+	for (uint32_t i = 0; i < t->touched_count; i++) {
+		t->clients[t->touched[i]].touched = false;
+		registry_ring(t, t->touched[i]);
+	}
+	t->everybody = false;
+	t->touched_count = 0;
+}

@@ -1,0 +1,42 @@
+/*
+ * post.h - mail: from the outbox of one client into the inboxes of others and
+ * into the log that all follow.
+ *
+ * A text from an outbox is copied to private memory, checked to be one packet
+ * with exactly the members that it should have, headed with its sender's token,
+ * and then delivered.  Receivers that are not connected are skipped and
+ * counted.  Where there is no room, the record stays where it is, and with it
+ * what its sender posted after it; a receiver that makes others wait for a
+ * second is killed (watch.c).
+ */
+#ifndef SERVER_POST_H
+#define SERVER_POST_H
+
+#include "ticker.h"
+
+/* 0, or -1 and errno. */
+int post_make(struct ticker *t);
+
+/* Deliver what lies in this outbox, as far as there is room. */
+void post_drain(struct ticker *t, uint32_t slot);
+
+/* Look at all outboxes that are marked; false if none was. */
+bool post_scan(struct ticker *t);
+
+/* Look at those that wait for room. */
+void post_retry(struct ticker *t);
+
+/* Look at all outboxes, marked or not: the net under lost marks. */
+void post_scan_all(struct ticker *t);
+
+/* Ring whoever sleeps and got something. */
+void post_flush(struct ticker *t);
+
+/*
+ * The rest of a record that a ticker before this one was at: does the journal
+ * of this slot say how far it got?  (Part of adopt.c's work; post_drain then
+ * goes on from there.)
+ */
+uint32_t post_progress(struct ticker *t, uint32_t slot, uint64_t record_at);
+
+#endif

@@ -1,0 +1,245 @@
+#include "reception.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../shm/clock.h"
+#include "peer.h"
+#include "registry.h"
+#include "tick.h"
+
+#define STRANGER_MS 2000 /* for a connection to say what it is */
+
+int
+reception_watch(
+    struct ticker *t, int fd, enum ticker_tag tag, uint32_t number, uint64_t generation)
+{
+	struct epoll_event e = {
+	    .events = EPOLLIN,
+	    .data.u64 =
+		(uint64_t)tag << 56 | (uint64_t)number << 32 | (uint32_t)generation,
+	};
+
+	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+static void
+answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
+{
+	struct register_message m = {
+	    .kind = kind, .slot = slot, .segment = t->header->id};
+	int fds[] = {t->start.bell, t->start.registration};
+	int count = kind == REGISTER_READY ? 2 : kind == REGISTER_WELCOME ? 1 : 0;
+
+	if (kind == REGISTER_WELCOME) {
+		const struct entry *e = segment_entry(t->header, slot);
+
+		m.generation = load_relaxed(&e->generation);
+		memcpy(m.token, e->token, TOKEN_LENGTH);
+	}
+	/* Who does not take its answer is about to close its connection. */
+	(void)register_send(fd, &m, fds, count);
+}
+
+static bool
+add_listener(struct ticker *t, int fd)
+{
+	for (uint32_t i = 0; i < TICKER_LISTENERS_MAX; i++) {
+		if (t->listeners[i] >= 0)
+			continue;
+		t->listeners[i] = fd;
+		answer(t, fd, REGISTER_READY, LAYOUT_NO_SLOT);
+		return reception_watch(t, fd, TAG_LISTENER, i, 0) == 0;
+	}
+	return false;
+}
+
+static bool
+watch_line(struct ticker *t, int fd, uint32_t slot)
+{
+	uint64_t generation = load_relaxed(&segment_entry(t->header, slot)->generation);
+
+	return reception_watch(t, fd, TAG_LINE, slot, generation) == 0;
+}
+
+static bool
+take_child(
+    struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
+{
+	uint32_t slot;
+
+	if (t->draining) {
+		answer(t, fd, REGISTER_REFUSED, LAYOUT_NO_SLOT);
+		return false;
+	}
+	if ((slot = registry_claim(t, fd, bell, m->peer, pid)) == LAYOUT_NO_SLOT) {
+		count_add(&t->header->counters.full, 1);
+		answer(t, fd, REGISTER_FULL, LAYOUT_NO_SLOT);
+		return false;
+	}
+	answer(t, fd, REGISTER_WELCOME, slot);
+	return watch_line(t, fd, slot);
+}
+
+/* A child of the time before this ticker shows the slot that it has. */
+static bool
+take_back(
+    struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
+{
+	if (!registry_return(t, fd, bell, m, pid)) {
+		answer(t, fd, REGISTER_REFUSED, LAYOUT_NO_SLOT);
+		return false;
+	}
+	answer(t, fd, REGISTER_WELCOME, m->slot);
+	/* Whatever was published while nobody could ring it. */
+	registry_ring(t, m->slot);
+	return watch_line(t, fd, m->slot);
+}
+
+/* What a connection said first; false: it is to be closed. */
+static bool
+introduce(struct ticker *t, int fd, int bell, const struct register_message *m)
+{
+	struct peer peer;
+
+	if (peer_of(fd, &peer) < 0 || (peer.uid != geteuid() && peer.uid != 0))
+		return false;
+	switch (m->kind) {
+	case REGISTER_LISTENER: return add_listener(t, fd);
+	case REGISTER_CHILD: return bell >= 0 && take_child(t, fd, bell, m, peer.pid);
+	case REGISTER_RETURN: return bell >= 0 && take_back(t, fd, bell, m, peer.pid);
+	default: return false;
+	}
+}
+
+/* False: it was none, the event was for one that is gone. */
+static bool
+forget_stranger(struct ticker *t, int fd)
+{
+	for (uint32_t i = 0; i < t->stranger_count; i++) {
+		if (t->strangers[i].fd != fd)
+			continue;
+		t->strangers[i] = t->strangers[--t->stranger_count];
+		(void)epoll_ctl(t->epoll, EPOLL_CTL_DEL, fd, NULL);
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_stranger(const struct ticker *t, int fd)
+{
+	for (uint32_t i = 0; i < t->stranger_count; i++)
+		if (t->strangers[i].fd == fd)
+			return true;
+	return false;
+}
+
+void
+reception_stranger(struct ticker *t, int fd)
+{
+	struct register_message m;
+	int bell = -1, got, result;
+
+	if (!is_stranger(t, fd))
+		return;
+	result = register_receive(fd, &m, &bell, 1, &got);
+	if (result < 0 && errno == EAGAIN)
+		return;
+	forget_stranger(t, fd);
+	if (got == 0)
+		bell = -1;
+	if (result == 1 && introduce(t, fd, bell, &m))
+		return;
+	if (bell >= 0)
+		close(bell);
+	close(fd);
+}
+
+void
+reception_accept(struct ticker *t)
+{
+	int fd;
+
+	while ((fd = accept4(t->start.registration, NULL, NULL,
+		    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+		if (t->stranger_count == TICKER_STRANGERS_MAX) {
+			close(fd);
+			continue;
+		}
+		t->strangers[t->stranger_count++] = (struct stranger){fd, clock_ms()};
+		if (reception_watch(t, fd, TAG_STRANGER, (uint32_t)fd, 0) < 0) {
+			forget_stranger(t, fd);
+			close(fd);
+			continue;
+		}
+		/* It speaks at once, so it need not wait for the next turn. */
+		reception_stranger(t, fd);
+	}
+}
+
+void
+reception_expire(struct ticker *t, uint64_t now_ms)
+{
+	for (uint32_t i = t->stranger_count; i-- > 0;) {
+		if (now_ms < t->strangers[i].since_ms + STRANGER_MS)
+			continue;
+		close(t->strangers[i].fd);
+		t->strangers[i] = t->strangers[--t->stranger_count];
+	}
+}
+
+void
+reception_listener(struct ticker *t, uint32_t place)
+{
+	struct register_message m;
+	int fd = t->listeners[place], none, got, result;
+
+	if (fd < 0)
+		return;
+	result = register_receive(fd, &m, &none, 0, &got);
+	if (result < 0 && errno == EAGAIN)
+		return;
+	if (result == 1 && m.kind == REGISTER_DRAIN) {
+		tick_drain(t);
+		return;
+	}
+	close(fd);
+	t->listeners[place] = -1;
+}
+
+void
+reception_line(struct ticker *t, uint32_t slot, uint32_t generation)
+{
+	struct client *c = &t->clients[slot];
+	struct register_message m;
+	int none, got, result;
+
+	if (c->line < 0 || (uint32_t)load_relaxed(
+			       &segment_entry(t->header, slot)->generation) != generation)
+		return;
+	result = register_receive(c->line, &m, &none, 0, &got);
+	if (result < 0 && errno == EAGAIN)
+		return;
+	if (result == 0 || (result < 0 && errno != EPROTO)) {
+		registry_leave(t, slot);
+	} else if (result < 0 || (m.kind != REGISTER_OPEN && m.kind != REGISTER_CLOSE)) {
+		registry_kill(t, slot, KILL_LIE, "nonsense on its life line");
+	} else if (m.kind == REGISTER_CLOSE) {
+		registry_depart(t, slot);
+	} else {
+		registry_open(t, slot);
+	}
+}
+
+bool
+reception_has_listener(const struct ticker *t)
+{
+	for (int i = 0; i < TICKER_LISTENERS_MAX; i++)
+		if (t->listeners[i] >= 0)
+			return true;
+	return false;
+}

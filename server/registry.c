@@ -1,0 +1,388 @@
+#include "registry.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../shm/clock.h"
+#include "../shm/fault.h"
+#include "../shm/log.h"
+#include "../shm/token.h"
+#include "peer.h"
+#include "post.h"
+#include "reception.h"
+#include "tick.h"
+
+#define LEAVE_MS 15000 /* for a child to get the last words through and end */
+
+int
+registry_make(struct ticker *t)
+{
+	uint32_t max = t->max_clients;
+
+	t->clients = calloc(max, sizeof(*t->clients));
+	t->free_slots = calloc(max, sizeof(*t->free_slots));
+	t->order = calloc(max, sizeof(*t->order));
+	t->leavers = calloc(max, sizeof(*t->leavers));
+	t->seated = calloc(max, sizeof(*t->seated));
+	if (t->seated == NULL || t->clients == NULL || t->free_slots == NULL ||
+	    t->order == NULL || t->leavers == NULL || roll_make(&t->roll, max) < 0)
+		return -1;
+	for (uint32_t slot = 0; slot < max; slot++) {
+		struct client *c = &t->clients[slot];
+
+		c->line = c->bell = c->death = -1;
+	}
+	return 0;
+}
+
+static struct entry *
+entry_of(const struct ticker *t, uint32_t slot)
+{
+	return segment_entry(t->header, slot);
+}
+
+void
+registry_ring(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+	uint64_t one = 1;
+
+	if (c->bell < 0 || !bell_take(&segment_slot(t->header, slot)->asleep))
+		return;
+	FAULT("registry.bell");
+	if (write(c->bell, &one, sizeof(one)) < 0)
+		log_debug("bell-failed", "slot=%u errno=\"%s\"", slot, strerror(errno));
+	if (c->rung_ms == 0) {
+		c->rung_ms = clock_ms();
+		c->heartbeat = load_relaxed(&segment_slot(t->header, slot)->heartbeat);
+	}
+	count_add(&t->header->counters.bells, 1);
+}
+
+/* The directory entry of a new client; what was there before cannot be seen any more. */
+static int
+fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
+{
+	struct entry *e = entry_of(t, slot);
+	struct mailbox *box = segment_mailbox(t->header, slot);
+	char token[TOKEN_LENGTH];
+
+	if (token_make(token) < 0)
+		return -1;
+	store_release(&e->generation, load_relaxed(&e->generation) + 1);
+	FAULT("registry.generation");
+	slot_wipe(segment_slot(t->header, slot));
+	memset(box, 0, sizeof(*box));
+	store_relaxed(&box->work, (uint64_t)MAILBOX_NOBODY);
+	store_relaxed(&box->work_at, UINT64_MAX);
+	store_relaxed(&e->pid, pid);
+	store_relaxed(&e->announced, 0);
+	store_relaxed(&e->order, 0);
+	store_relaxed(&e->since, clock_boot_ms());
+	memcpy(e->token, token, TOKEN_LENGTH);
+	memcpy(e->peer, peer, PEER_LENGTH);
+	FAULT("registry.filled");
+	store_release(&e->state, ENTRY_CLAIMED);
+	FAULT("registry.claimed");
+	return 0;
+}
+
+static void
+seat_client(struct ticker *t, uint32_t slot, int line, int bell, uint32_t pid)
+{
+	struct client *c = &t->clients[slot];
+
+	c->line = line;
+	c->bell = bell;
+	c->pid = pid;
+	c->back_ms = 0;
+}
+
+void
+registry_seat(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+
+	memset(c, 0, sizeof(*c));
+	c->line = c->bell = c->death = -1;
+	c->length = 2;
+	memcpy(ticker_text(t, slot), "{}", 2);
+	c->seat = t->seated_count;
+	t->seated[t->seated_count++] = slot;
+}
+
+static void
+unseat(struct ticker *t, uint32_t slot)
+{
+	uint32_t last = t->seated[--t->seated_count];
+
+	t->seated[t->clients[slot].seat] = last;
+	t->clients[last].seat = t->clients[slot].seat;
+	t->free_slots[t->free_count++] = slot;
+}
+
+uint32_t
+registry_claim(struct ticker *t, int line, int bell, const char *peer, uint32_t pid)
+{
+	uint32_t slot;
+
+	if (t->free_count == 0)
+		return LAYOUT_NO_SLOT;
+	slot = t->free_slots[t->free_count - 1];
+	if (fill_entry(t, slot, peer, pid) < 0)
+		return LAYOUT_NO_SLOT;
+	t->free_count--;
+	registry_seat(t, slot);
+	seat_client(t, slot, line, bell, pid);
+	t->clients[slot].leave_ms = clock_ms() + t->start.claim_ms;
+	count_add(&t->header->counters.claimed, 1);
+	return slot;
+}
+
+bool
+registry_return(
+    struct ticker *t, int line, int bell, const struct register_message *m, uint32_t pid)
+{
+	const struct entry *e;
+	uint32_t state;
+
+	if (m->segment != t->header->id || m->slot >= t->max_clients)
+		return false;
+	e = entry_of(t, m->slot);
+	state = load_relaxed(&e->state);
+	if ((state != ENTRY_CLAIMED && state != ENTRY_OPEN) ||
+	    load_relaxed(&e->generation) != m->generation ||
+	    load_relaxed(&e->pid) != pid ||
+	    memcmp(e->token, m->token, TOKEN_LENGTH) != 0 ||
+	    t->clients[m->slot].line >= 0)
+		return false;
+	seat_client(t, m->slot, line, bell, pid);
+	if (state == ENTRY_CLAIMED)
+		t->clients[m->slot].leave_ms = clock_ms() + t->start.claim_ms;
+	count_add(&t->header->counters.returned, 1);
+	return true;
+}
+
+void
+registry_enlist(struct ticker *t, uint32_t slot)
+{
+	unsigned char token[MAIL_TOKEN];
+
+	t->clients[slot].open = true;
+	if (token_decode(entry_of(t, slot)->token, token))
+		roll_add(&t->roll, token, slot);
+	t->order[t->order_count++] = slot;
+	t->roster_changed = true;
+	store_relaxed(&t->header->clients, t->order_count);
+}
+
+void
+registry_open(struct ticker *t, uint32_t slot)
+{
+	struct entry *e = entry_of(t, slot);
+	struct mailbox *box = segment_mailbox(t->header, slot);
+	uint64_t order = load_relaxed(&t->header->order);
+
+	if (load_relaxed(&e->state) != ENTRY_CLAIMED || t->clients[slot].doomed)
+		return;
+	t->clients[slot].leave_ms = 0;
+	store_relaxed(&box->log_start, load_relaxed(&t->header->log_head));
+	store_relaxed(&e->order, order);
+	store_relaxed(&t->header->order, order + 1);
+	FAULT("registry.opening");
+	store_release(&e->state, ENTRY_OPEN);
+	FAULT("registry.opened");
+	registry_enlist(t, slot);
+	count_add(&t->header->counters.opened, 1);
+	tick_note(t, slot, CHANGE_OPENED);
+	/* What it posted or published before this message was read. */
+	tick_look(t, slot);
+	post_drain(t, slot);
+	post_flush(t);
+	/* Broadcasts begin for it here: let it see that. */
+	registry_ring(t, slot);
+}
+
+static void
+delist(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+	struct entry *e = entry_of(t, slot);
+	unsigned char token[MAIL_TOKEN];
+	uint32_t at = 0;
+
+	while (t->order[at] != slot)
+		at++;
+	memmove(&t->order[at], &t->order[at + 1],
+	    (t->order_count - at - 1) * sizeof(*t->order));
+	t->order_count--;
+	if (token_decode(e->token, token))
+		roll_remove(&t->roll, token);
+	if (c->opened != 0) {
+		struct leaver *l = &t->leavers[t->leaver_count++];
+
+		memcpy(l->token, e->token, TOKEN_LENGTH);
+		l->opened = c->opened;
+	}
+	c->open = false;
+	t->roster_changed = true;
+	store_relaxed(&t->header->clients, t->order_count);
+	count_add(&t->header->counters.closed, 1);
+	tick_note(t, slot, CHANGE_CLOSED);
+}
+
+void
+registry_depart(struct ticker *t, uint32_t slot)
+{
+	bool was_open = t->clients[slot].open;
+
+	if (was_open)
+		post_drain(t, slot);
+	t->clients[slot].leave_ms = clock_ms() + LEAVE_MS;
+	store_release(&entry_of(t, slot)->state, ENTRY_LEAVING);
+	FAULT("registry.leaving");
+	if (was_open)
+		delist(t, slot);
+	post_flush(t);
+}
+
+/* What it counted outlives it.  It may have lied; a sum is all that suffers. */
+static void
+bequeath(struct ticker *t, uint32_t slot)
+{
+	const struct client_counters *its = &segment_slot(t->header, slot)->counters;
+	struct client_counters *all = &t->header->gone;
+
+#define COUNTER_C(name, unit, help) count_add(&all->name, load_relaxed(&its->name));
+#include "../shm/counters.def"
+}
+
+static void
+break_its_lock(struct ticker *t, uint32_t slot)
+{
+	uint64_t name = load_relaxed(&t->commons->lock.owner);
+
+	if (!lock_name_is(name, slot, load_relaxed(&entry_of(t, slot)->generation)) ||
+	    !lock_break(&t->commons->lock, name))
+		return;
+	count_add(&t->header->counters.lock_recoveries, 1);
+	log_warning(
+	    "lock-recovered", "slot=%u pid=%u holder=dead", slot, t->clients[slot].pid);
+}
+
+/* A pidfd for a child that is not known to be dead, or -1. */
+static int
+watch_death(struct ticker *t, uint32_t slot)
+{
+	const struct entry *e = entry_of(t, slot);
+	struct client *c = &t->clients[slot];
+	int fd = peer_pidfd(c->line, load_relaxed(&e->pid), load_relaxed(&e->since));
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (fd < 0)
+		return -1;
+	if (poll(&p, 1, 0) == 0) {
+		peer_kill(fd);
+		if (reception_watch(
+			t, fd, TAG_DEATH, slot, load_relaxed(&e->generation)) == 0)
+			return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+void
+registry_leave(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+
+	c->death = watch_death(t, slot);
+	if (c->line >= 0)
+		close(c->line);
+	if (c->bell >= 0)
+		close(c->bell);
+	c->line = c->bell = -1;
+	c->back_ms = 0;
+	break_its_lock(t, slot);
+	registry_depart(t, slot);
+	bequeath(t, slot);
+	registry_try_free(t, slot);
+}
+
+void
+registry_resume_leave(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+
+	c->back_ms = 0;
+	c->death = watch_death(t, slot);
+	break_its_lock(t, slot);
+	post_drain(t, slot);
+	registry_try_free(t, slot);
+}
+
+void
+registry_death(struct ticker *t, uint32_t slot, uint32_t generation)
+{
+	struct client *c = &t->clients[slot];
+
+	if (c->death < 0 ||
+	    (uint32_t)load_relaxed(&entry_of(t, slot)->generation) != generation)
+		return;
+	close(c->death);
+	c->death = -1;
+	registry_try_free(t, slot);
+}
+
+void
+registry_try_free(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+	const struct layout *l = &t->header->layout;
+
+	if (c->line >= 0 || c->death >= 0 || c->blocked)
+		return;
+	store_release(&entry_of(t, slot)->state, ENTRY_FREE);
+	FAULT("registry.freed");
+	/* Wiped when it is claimed; until then nothing in it counts, its pin included. */
+	segment_release(&t->segment, l->slots + slot * l->slot_size, l->slot_size);
+	segment_release(&t->segment, l->inboxes + slot * l->inbox_size, l->inbox_size);
+	unseat(t, slot);
+}
+
+static void
+count_kill(struct ticker_counters *n, enum kill_reason reason)
+{
+	switch (reason) {
+	case KILL_LIE: count_add(&n->kills_lie, 1); break;
+	case KILL_LOCK: count_add(&n->kills_lock, 1); break;
+	case KILL_HUNG: count_add(&n->kills_hung, 1); break;
+	case KILL_STALL: count_add(&n->kills_stall, 1); break;
+	case KILL_PIN: count_add(&n->kills_pin, 1); break;
+	case KILL_LOST: count_add(&n->kills_lost, 1); break;
+	}
+}
+
+void
+registry_kill(struct ticker *t, uint32_t slot, enum kill_reason reason, const char *why)
+{
+	struct client *c = &t->clients[slot];
+	const struct entry *e = entry_of(t, slot);
+	int fd;
+
+	if (c->doomed)
+		return;
+	c->doomed = true;
+	count_kill(&t->header->counters, reason);
+	log_warning("client-killed", "slot=%u pid=%u token=%.8s peer=%s why=\"%s\"", slot,
+	    c->pid, e->token, e->peer, why);
+	fd = peer_pidfd(c->line, load_relaxed(&e->pid), load_relaxed(&e->since));
+	if (fd >= 0) {
+		peer_kill(fd);
+		close(fd);
+	}
+	FAULT("registry.killed");
+}

@@ -1,0 +1,346 @@
+#include "render.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "../shm/clock.h"
+#include "../shm/fault.h"
+#include "../shm/log.h"
+#include "../shm/snapshot.h"
+
+#define LITERAL_LENGTH(s) (sizeof(s) - 1)
+
+/* Memory is put behind the arena in steps of this. */
+#define ENSURE_STEP (256ULL << 10)
+
+/* How long each part will be: all is known before the first byte is written. */
+struct plan {
+	uint32_t number;
+	uint32_t opened, closed, changed; /* entries of the lists of the changes packet */
+	uint64_t changes_text;
+	uint64_t names, people, tail;
+	uint64_t metadata_text;
+	uint64_t size; /* of all, with rows */
+	uint64_t rows; /* where they begin, from the start */
+};
+
+static uint64_t
+list_length(uint64_t entries)
+{
+	return entries > 0 ? entries * (TOKEN_LENGTH + 3) - 1 : 0;
+}
+
+static uint64_t
+frame_length(uint64_t text)
+{
+	unsigned char header[10];
+
+	return snapshot_frame(text, header) + text;
+}
+
+static void
+plan_lists(const struct ticker *t, struct plan *p)
+{
+	uint64_t texts = 0;
+
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		const struct client *c = &t->clients[t->order[i]];
+
+		p->opened += c->opened == 0 || c->opened == p->number;
+		p->changed += c->changed == p->number;
+		texts += c->length;
+	}
+	p->closed = t->leaver_count;
+	p->names = LITERAL_LENGTH(SNAPSHOT_NAMES) + list_length(t->order_count);
+	/* "token":{...}, is three bytes and a colon more than token and text */
+	p->people = LITERAL_LENGTH(SNAPSHOT_PEOPLE) + texts +
+		    (t->order_count > 0 ? t->order_count * (TOKEN_LENGTH + 4ULL) - 1 : 0);
+}
+
+static void
+plan_all(const struct ticker *t, struct plan *p)
+{
+	unsigned char header[10];
+
+	memset(p, 0, sizeof(*p));
+	p->number = t->number + 1;
+	plan_lists(t, p);
+	p->tail = LITERAL_LENGTH(SNAPSHOT_VERSION) + t->version.length +
+		  LITERAL_LENGTH(SNAPSHOT_END);
+	p->changes_text = LITERAL_LENGTH(SNAPSHOT_OPENED) + list_length(p->opened) +
+			  LITERAL_LENGTH(SNAPSHOT_CLOSED) + list_length(p->closed) +
+			  LITERAL_LENGTH(SNAPSHOT_CHANGED) + list_length(p->changed) +
+			  LITERAL_LENGTH(SNAPSHOT_CHANGES_END);
+	p->metadata_text =
+	    LITERAL_LENGTH(SNAPSHOT_HEAD) + TOKEN_LENGTH + p->names + p->people + p->tail;
+	p->size = frame_length(p->changes_text) +
+		  snapshot_frame(p->metadata_text, header) + p->metadata_text -
+		  TOKEN_LENGTH;
+	p->rows = (p->size + 7) / 8 * 8;
+	p->size = p->rows + t->order_count * sizeof(struct row);
+}
+
+/* Generations that rest because somebody has pinned them, or because they are current. */
+static uint32_t
+resting(const struct ticker *t)
+{
+	const struct header *h = t->header;
+	uint32_t current = (uint32_t)(load_relaxed(&h->current) & 0xff), set;
+
+	set = t->number != 0 ? 1U << current : 0;
+	fence_full();
+	for (uint32_t i = 0; i < t->seated_count; i++) {
+		uint32_t pinned = load_relaxed(&segment_slot(h, t->seated[i])->pinned);
+
+		if (pinned == 0 || pinned == t->number)
+			continue;
+		for (uint32_t g = 0; g < LAYOUT_GENERATIONS; g++)
+			if (load_relaxed(&h->generations[g].number) == pinned)
+				set |= 1U << g;
+	}
+	return set;
+}
+
+/* The lowest place in the arena that no resting generation is in. */
+static bool
+find_room(const struct ticker *t, uint32_t set, uint64_t size, uint64_t *at)
+{
+	const struct generation *all = t->header->generations;
+	bool moved = true;
+
+	*at = 0;
+	while (moved) {
+		moved = false;
+		for (uint32_t g = 0; g < LAYOUT_GENERATIONS; g++) {
+			if ((set >> g & 1) == 0 || all[g].at >= *at + size ||
+			    all[g].end <= *at)
+				continue;
+			*at = (all[g].end + 63) / 64 * 64;
+			moved = true;
+		}
+	}
+	return *at + size <= t->header->layout.arena_size;
+}
+
+/* Memory behind the arena up to here: better told now than by SIGBUS. */
+static bool
+ensure(struct ticker *t, uint64_t end)
+{
+	const struct layout *l = &t->header->layout;
+	uint64_t upto = (end + ENSURE_STEP - 1) / ENSURE_STEP * ENSURE_STEP;
+	int error;
+
+	if (end <= t->arena_used)
+		return true;
+	if (upto > l->arena_size)
+		upto = l->arena_size;
+	error = posix_fallocate(t->segment.fd, (off_t)(l->arena + t->arena_used),
+	    (off_t)(upto - t->arena_used));
+	if (error != 0) {
+		log_error("no-memory", "part=arena bytes=%llu errno=\"%s\"",
+		    (unsigned long long)(upto - t->arena_used), strerror(error));
+		return false;
+	}
+	t->arena_used = upto;
+	return true;
+}
+
+/* Writing. */
+
+static char *
+put(char *at, const void *bytes, size_t length)
+{
+	memcpy(at, bytes, length);
+	return at + length;
+}
+
+#define PUT_LITERAL(at, s) put((at), (s), LITERAL_LENGTH(s))
+
+static char *
+put_token(char *at, const char *token)
+{
+	*at++ = '"';
+	at = put(at, token, TOKEN_LENGTH);
+	*at++ = '"';
+	return at;
+}
+
+static const char *
+token_of(const struct ticker *t, uint32_t slot)
+{
+	return segment_entry(t->header, slot)->token;
+}
+
+static char *
+put_changes(const struct ticker *t, const struct plan *p, char *at)
+{
+	unsigned char header[10];
+	char *start;
+
+	at = put(at, header, snapshot_frame(p->changes_text, header));
+	at = PUT_LITERAL(at, SNAPSHOT_OPENED);
+	start = at;
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		if (t->clients[t->order[i]].opened != p->number)
+			continue;
+		if (at != start)
+			*at++ = ',';
+		at = put_token(at, token_of(t, t->order[i]));
+	}
+	at = PUT_LITERAL(at, SNAPSHOT_CLOSED);
+	for (uint32_t i = 0; i < t->leaver_count; i++) {
+		if (i > 0)
+			*at++ = ',';
+		at = put_token(at, t->leavers[i].token);
+	}
+	at = PUT_LITERAL(at, SNAPSHOT_CHANGED);
+	start = at;
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		if (t->clients[t->order[i]].changed != p->number)
+			continue;
+		if (at != start)
+			*at++ = ',';
+		at = put_token(at, token_of(t, t->order[i]));
+	}
+	return PUT_LITERAL(at, SNAPSHOT_CHANGES_END);
+}
+
+static char *
+put_people(const struct ticker *t, char *at)
+{
+	at = PUT_LITERAL(at, SNAPSHOT_PEOPLE);
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		uint32_t slot = t->order[i];
+
+		if (i > 0)
+			*at++ = ',';
+		at = put_token(at, token_of(t, slot));
+		*at++ = ':';
+		at = put(at, ticker_text(t, slot), t->clients[slot].length);
+	}
+	return at;
+}
+
+static char *
+put_names(const struct ticker *t, char *at)
+{
+	at = PUT_LITERAL(at, SNAPSHOT_NAMES);
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		if (i > 0)
+			*at++ = ',';
+		at = put_token(at, token_of(t, t->order[i]));
+	}
+	return at;
+}
+
+static void
+put_rows(const struct ticker *t, struct row *rows)
+{
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		rows[i].opened = t->clients[t->order[i]].opened;
+		rows[i].changed = t->clients[t->order[i]].changed;
+	}
+}
+
+static void
+fill(const struct ticker *t, const struct plan *p, struct generation *g)
+{
+	char *start = (char *)t->header + t->header->layout.arena + g->at, *at = start,
+	     *from;
+	unsigned char header[10];
+
+	at = put_changes(t, p, at);
+	g->changes_length = (uint32_t)(at - start);
+	from = at;
+	at = put(at, header, snapshot_frame(p->metadata_text, header));
+	at = PUT_LITERAL(at, SNAPSHOT_HEAD);
+	g->head_length = (uint32_t)(at - from);
+	at = put_names(t, at);
+	g->names_length = p->names;
+	at = put_people(t, at);
+	g->people_length = p->people;
+	at = PUT_LITERAL(at, SNAPSHOT_VERSION);
+	at = put(at, t->version.bytes, t->version.length);
+	at = PUT_LITERAL(at, SNAPSHOT_END);
+	g->tail_length = (uint32_t)p->tail;
+	g->count = t->order_count;
+	g->rows = g->at + p->rows;
+	put_rows(t, (struct row *)(void *)(start + p->rows));
+}
+
+/* Those who left are remembered for clients that miss this snapshot. */
+static void
+remember_leavers(struct ticker *t, uint32_t number)
+{
+	uint64_t head = load_relaxed(&t->header->departed_head);
+
+	for (uint32_t i = 0; i < t->leaver_count; i++) {
+		struct departed *d = segment_departed(t->header, head);
+
+		memcpy(d->token, t->leavers[i].token, TOKEN_LENGTH);
+		d->opened = t->leavers[i].opened;
+		d->closed = number;
+		d->wall_ms = clock_wall_ms();
+		store_release(&t->header->departed_head, ++head);
+		FAULT("render.departed");
+	}
+}
+
+/* Those who are in it for the first time: their children stop splicing them in. */
+static void
+announce(struct ticker *t, uint32_t number)
+{
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		uint32_t slot = t->order[i];
+
+		if (t->clients[slot].opened != 0)
+			continue;
+		t->clients[slot].opened = number;
+		store_release(&segment_entry(t->header, slot)->announced, number);
+		FAULT("render.announced");
+	}
+}
+
+static bool
+choose(struct ticker *t, const struct plan *p, uint32_t *chosen, uint64_t *at)
+{
+	uint32_t set = resting(t);
+
+	for (*chosen = 0; *chosen < LAYOUT_GENERATIONS; ++*chosen)
+		if ((set >> *chosen & 1) == 0)
+			break;
+	return *chosen < LAYOUT_GENERATIONS && find_room(t, set, p->size, at) &&
+	       ensure(t, *at + p->size);
+}
+
+bool
+render_publish(struct ticker *t)
+{
+	struct plan plan;
+	struct generation *g;
+	uint32_t chosen;
+	uint64_t at;
+
+	plan_all(t, &plan);
+	if (!choose(t, &plan, &chosen, &at))
+		return false;
+	g = &t->header->generations[chosen];
+	store_release(&g->number, 0);
+	FAULT("render.begin");
+	announce(t, plan.number);
+	g->at = at;
+	g->end = at + plan.size;
+	fill(t, &plan, g);
+	remember_leavers(t, plan.number);
+	g->departed = load_relaxed(&t->header->departed_head);
+	g->wall_ms = clock_wall_ms();
+	store_release(&g->number, plan.number);
+	FAULT("render.filled");
+	store_release(&t->header->current, (uint64_t)plan.number << 8 | chosen);
+	FAULT("render.published");
+	t->number = plan.number;
+	t->leaver_count = 0;
+	t->roster_changed = false;
+	return true;
+}

@@ -1,0 +1,50 @@
+#include "spawn.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../shm/log.h"
+
+int
+spawn_child(struct spawn_counts *n, const struct child_start *start)
+{
+	pid_t pid = fork();
+	sigset_t none;
+
+	if (pid < 0)
+		return -1;
+	if (pid > 0) {
+		n->running++;
+		return 0;
+	}
+	/* Keys on the terminal are for the listener; TERM and KILL for this client alone. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	child_run(start);
+}
+
+int
+spawn_reap(struct spawn_counts *n, pid_t other)
+{
+	int status, found = 0;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == other) {
+			found = 1;
+			log_warning("ticker-ended", "pid=%d status=%d", (int)pid, status);
+			continue;
+		}
+		n->running--;
+		n->ended += WIFEXITED(status) != 0;
+		if (!WIFSIGNALED(status))
+			continue;
+		n->killed++;
+		log_warning(
+		    "child-killed", "pid=%d signal=%d", (int)pid, WTERMSIG(status));
+	}
+	return found;
+}

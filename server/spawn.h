@@ -1,0 +1,23 @@
+/*
+ * spawn.h - a child for each connection, and what became of it.
+ */
+#ifndef SERVER_SPAWN_H
+#define SERVER_SPAWN_H
+
+#include <sys/types.h>
+
+#include "../child/child.h"
+
+struct spawn_counts {
+	uint32_t running; /* children of this listener */
+	uint64_t ended;
+	uint64_t killed; /* by a signal */
+};
+
+/* Fork a child for this connection; it has its own copy of the descriptor.  0, or -1 and errno. */
+int spawn_child(struct spawn_counts *n, const struct child_start *start);
+
+/* Reap all that have ended; the return says whether `other` was among them. */
+int spawn_reap(struct spawn_counts *n, pid_t other);
+
+#endif

@@ -1,0 +1,196 @@
+#include "tick.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../shm/clock.h"
+#include "../shm/fault.h"
+#include "../shm/log.h"
+#include "../shm/scan.h"
+#include "post.h"
+#include "registry.h"
+#include "render.h"
+#include "watch.h"
+
+#define LOCK_WAIT_MS 20 /* then the tick looks at every slot instead of at the ring */
+
+int
+tick_make(struct ticker *t)
+{
+	size_t texts;
+	uint64_t ring = t->header->layout.ring_count;
+
+	t->text_stride = t->header->layout.buffer_size;
+	texts = (size_t)(t->max_clients + 1ULL) * t->text_stride;
+	/* Address space: memory is taken when a client has something to say. */
+	t->texts = mmap(NULL, texts, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	t->look = calloc(t->max_clients, sizeof(*t->look));
+	t->scratch_slots = calloc(ring, sizeof(*t->scratch_slots));
+	return t->texts != MAP_FAILED && t->look != NULL && t->scratch_slots != NULL ? 0
+										     : -1;
+}
+
+void
+tick_look(struct ticker *t, uint32_t slot)
+{
+	if (t->clients[slot].look)
+		return;
+	t->clients[slot].look = true;
+	t->look[t->look_count++] = slot;
+}
+
+void
+tick_note(struct ticker *t, uint32_t slot, uint32_t kind)
+{
+	uint64_t generation = load_relaxed(&segment_entry(t->header, slot)->generation);
+
+	/* The ring is a record for people here: nobody waits for it. */
+	if (!lock_take(&t->user, 0, NULL))
+		return;
+	(void)ring_append(&t->commons->ring, t->commons->changes,
+	    t->header->layout.ring_count, slot, generation, kind);
+	(void)lock_release(&t->user);
+}
+
+/* Which slots to look at: those in the ring, or all if it does not say. */
+static void
+take_changes(struct ticker *t)
+{
+	uint64_t count = t->header->layout.ring_count;
+	uint32_t taken = 0;
+	bool everywhere = true;
+
+	if (lock_take(&t->user, LOCK_WAIT_MS, NULL)) {
+		taken = ring_take(&t->commons->ring, t->commons->changes, count,
+		    t->scratch_slots, (uint32_t)count, &everywhere);
+		(void)lock_release(&t->user);
+	}
+	count_add(&t->header->counters.changes, taken);
+	for (uint32_t i = 0; i < taken; i++)
+		if (t->scratch_slots[i] < t->max_clients &&
+		    t->clients[t->scratch_slots[i]].open)
+			tick_look(t, t->scratch_slots[i]);
+	if (!everywhere)
+		return;
+	count_add(&t->header->counters.ring_overflows, 1);
+	for (uint32_t i = 0; i < t->order_count; i++)
+		tick_look(t, t->order[i]);
+}
+
+/* One JSON object and nothing else? */
+static bool
+is_object(const char *text, uint32_t length)
+{
+	struct scan_error error;
+
+	return scan_check(text, length, &error) == 0 && text[0] == '{' &&
+	       text[length - 1] == '}';
+}
+
+enum reading { READ_SAME, READ_CHANGED, READ_LATER, READ_LIE };
+
+/* What a client says about itself now, into its private copy if it is something else. */
+static enum reading
+read_client(struct ticker *t, uint32_t slot)
+{
+	char *fresh =
+	    ticker_text(t, t->max_clients); /* the place behind the last client's */
+	struct client *c = &t->clients[slot];
+	uint32_t max = t->header->limits.max_properties, length;
+	uint64_t version = slot_read(segment_slot(t->header, slot),
+	    t->header->layout.buffer_size, fresh, max, &length);
+
+	if (version == 0)
+		return READ_SAME;
+	if (version == UINT64_MAX)
+		return length > max ? READ_LIE : READ_LATER;
+	if (length == c->length && memcmp(fresh, ticker_text(t, slot), length) == 0)
+		return READ_SAME;
+	if (!is_object(fresh, length))
+		return READ_LIE;
+	memcpy(ticker_text(t, slot), fresh, length);
+	c->length = length;
+	return READ_CHANGED;
+}
+
+/* True if anybody's properties are different from what the newest snapshot says. */
+static bool
+read_changes(struct ticker *t)
+{
+	uint32_t count = t->look_count;
+	bool any = false;
+
+	t->look_count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t slot = t->look[i];
+		struct client *c = &t->clients[slot];
+
+		c->look = false;
+		if (!c->open || c->doomed)
+			continue;
+		switch (read_client(t, slot)) {
+		case READ_SAME: break;
+		case READ_CHANGED:
+			c->changed = t->number + 1;
+			any = true;
+			break;
+		case READ_LATER: tick_look(t, slot); break;
+		case READ_LIE:
+			registry_kill(t, slot, KILL_LIE, "nonsense in its properties");
+			break;
+		}
+	}
+	return any;
+}
+
+/* Properties that changed in a tick whose snapshot found no room are still to be told. */
+static void
+publish(struct ticker *t)
+{
+	if (!render_publish(t)) {
+		t->roster_changed = true;
+		watch_pins(t);
+		return;
+	}
+	count_add(&t->header->counters.snapshots, 1);
+	t->everybody = true;
+	post_flush(t);
+}
+
+void
+tick_first(struct ticker *t)
+{
+	if (!render_publish(t))
+		log_error("no-snapshot", "number=1");
+}
+
+void
+tick_run(struct ticker *t, uint64_t now_ms)
+{
+	bool changed;
+
+	count_add(&t->header->counters.ticks, 1);
+	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
+	take_changes(t);
+	changed = read_changes(t);
+	if (changed || t->roster_changed)
+		publish(t);
+	post_scan_all(t);
+	post_flush(t);
+	watch_run(t, now_ms);
+}
+
+void
+tick_drain(struct ticker *t)
+{
+	t->draining = true;
+	store_release(&t->header->draining, 1);
+	for (uint32_t i = 0; i < t->seated_count; i++)
+		store_release(
+		    &segment_mailbox(t->header, t->seated[i])->stop, STOP_DRAIN);
+	fence_full();
+	for (uint32_t i = 0; i < t->seated_count; i++)
+		registry_ring(t, t->seated[i]);
+}

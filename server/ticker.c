@@ -1,0 +1,227 @@
+#include "ticker.h"
+
+#include <bsd/unistd.h>
+#include <errno.h>
+#include <jansson.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "../shm/clock.h"
+#include "../shm/log.h"
+#include "adopt.h"
+#include "options.h"
+#include "post.h"
+#include "reception.h"
+#include "registry.h"
+#include "tick.h"
+
+/*
+ * While there is mail it is looked for without a system call in between, but
+ * events are not left waiting for longer than this many rounds.
+ */
+#define ROUNDS 32
+#define EVENTS 64
+
+/* An epoll loop may hold a descriptor for each client's life line and doorbell. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* The old segment if it is as we would make it, else a new one. */
+static int
+open_segment(struct ticker *t, bool *adopted)
+{
+	const char *why;
+
+	*adopted = false;
+	if (segment_open(&t->segment, t->start.name, true, &why) == 0) {
+		const struct limits *l = &t->segment.header->limits;
+
+		*adopted = memcmp(l, &t->start.limits, sizeof(*l)) == 0;
+		if (!*adopted) {
+			log_warning("segment-replaced", "why=\"made with other limits\"");
+			segment_unmap(&t->segment);
+			segment_close_fd(&t->segment);
+		}
+	} else if (errno != ENOENT) {
+		log_warning("segment-replaced", "why=\"%s\"",
+		    why != NULL ? why : strerror(errno));
+	}
+	if (!*adopted &&
+	    segment_create(&t->segment, t->start.name, &t->start.limits, 0600) < 0) {
+		log_error("no-segment", "errno=\"%s\"", strerror(errno));
+		return -1;
+	}
+	t->header = t->segment.header;
+	t->commons = segment_commons(t->header);
+	t->max_clients = t->header->limits.max_clients;
+	return 0;
+}
+
+static int
+encode_version(struct ticker *t)
+{
+	json_t *string = json_string(t->start.version);
+	size_t most = 6 * strlen(t->start.version) + 3;
+
+	if (string == NULL || !text_reserve(&t->version, most))
+		return -1;
+	t->version.length = json_dumpb(string, t->version.bytes, most, JSON_ENCODE_ANY);
+	json_decref(string);
+	return 0;
+}
+
+static int
+start_timer(struct ticker *t)
+{
+	struct timespec period = {
+	    .tv_sec = t->start.tick_ms / 1000,
+	    .tv_nsec = (long)(t->start.tick_ms % 1000) * 1000000,
+	};
+	struct itimerspec timer = {.it_interval = period, .it_value = period};
+
+	t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return t->timer < 0 ? -1 : timerfd_settime(t->timer, 0, &timer, NULL);
+}
+
+static int
+set_up(struct ticker *t, const struct ticker_start *start)
+{
+	struct epoll_event bell = {
+	    .events = EPOLLIN | EPOLLET, .data.u64 = (uint64_t)TAG_BELL << 56};
+	bool adopted;
+
+	t->start = *start;
+	for (int i = 0; i < TICKER_LISTENERS_MAX; i++)
+		t->listeners[i] = -1;
+	raise_descriptors();
+	if (open_segment(t, &adopted) < 0)
+		return -1;
+	t->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (t->epoll < 0 || registry_make(t) < 0 || tick_make(t) < 0 ||
+	    post_make(t) < 0 || encode_version(t) < 0 || start_timer(t) < 0 ||
+	    reception_watch(t, t->start.registration, TAG_REGISTRATION, 0, 0) < 0 ||
+	    reception_watch(t, t->timer, TAG_TIMER, 0, 0) < 0 ||
+	    epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->start.bell, &bell) < 0) {
+		log_error("ticker-setup", "errno=\"%s\"", strerror(errno));
+		return -1;
+	}
+	if (!adopted && lock_make(&t->commons->lock) < 0)
+		return -1;
+	lock_introduce(&t->user, &t->commons->lock, LOCK_TICKER,
+	    load_relaxed(&t->header->tickers) + 1);
+	store_relaxed(&t->header->tickers, load_relaxed(&t->header->tickers) + 1);
+	store_relaxed(&t->header->ticker_pid, (uint32_t)getpid());
+	if (adopted)
+		adopt_segment(t);
+	else
+		adopt_nothing(t);
+	store_release(&t->header->ready, 1);
+	return 0;
+}
+
+static void
+on_timer(struct ticker *t)
+{
+	uint64_t times;
+
+	if (read(t->timer, &times, sizeof(times)) != (ssize_t)sizeof(times))
+		return;
+	if (times > 1)
+		count_add(&t->header->counters.ticks_late, times - 1);
+	tick_run(t, clock_ms());
+}
+
+static void
+dispatch(struct ticker *t, uint64_t data)
+{
+	uint32_t number = (uint32_t)(data >> 32) & 0xffffff, generation = (uint32_t)data;
+
+	switch ((enum ticker_tag)(data >> 56)) {
+	case TAG_REGISTRATION: reception_accept(t); break;
+	case TAG_TIMER: on_timer(t); break;
+	case TAG_BELL: break; /* it woke us: that is all */
+	case TAG_STRANGER: reception_stranger(t, (int)number); break;
+	case TAG_LISTENER: reception_listener(t, number); break;
+	case TAG_LINE: reception_line(t, number, generation); break;
+	case TAG_DEATH: registry_death(t, number, generation); break;
+	}
+}
+
+static bool
+carry_mail(struct ticker *t)
+{
+	bool any = post_scan(t);
+
+	if (t->blocked_count > 0)
+		post_retry(t);
+	if (any || t->touched_count > 0)
+		post_flush(t);
+	return any;
+}
+
+/* Mail until there is none; then doze, and look once more (mail.h). */
+static int
+mail_or_doze(struct ticker *t)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		if (carry_mail(t))
+			continue;
+		bell_doze(&t->header->asleep);
+		if (!carry_mail(t))
+			return -1;
+		bell_rise(&t->header->asleep);
+	}
+	return 0;
+}
+
+static void
+loop(struct ticker *t)
+{
+	struct epoll_event ready[EVENTS];
+
+	while (!t->over) {
+		int timeout = mail_or_doze(t);
+		int count = epoll_wait(t->epoll, ready, EVENTS, timeout);
+
+		bell_rise(&t->header->asleep);
+		for (int i = 0; i < count; i++)
+			dispatch(t, ready[i].data.u64);
+	}
+}
+
+int
+ticker_run(const struct ticker_start *start)
+{
+	static struct ticker ticker;
+	const struct sched_param none = {0};
+
+	setproctitle("ticker");
+	/* It ends when the listener says so or when nobody is left, not by a signal to all. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	(void)sched_setscheduler(0, SCHED_BATCH, &none);
+	if (set_up(&ticker, start) < 0)
+		return EXIT_SYSTEM;
+	log_info("ticker-ready", "name=%s max_clients=%u segment_mib=%llu", start->name,
+	    ticker.max_clients, (unsigned long long)(ticker.header->layout.size >> 20));
+	loop(&ticker);
+	segment_unlink(start->name);
+	log_info("ticker-over", "name=%s", start->name);
+	return EXIT_FINE;
+}

@@ -1,0 +1,121 @@
+#include "watch.h"
+
+#include "../shm/clock.h"
+#include "../shm/log.h"
+#include "post.h"
+#include "reception.h"
+#include "registry.h"
+
+/* A pin is too old when its snapshot is this many behind: children copy at two. */
+#define PIN_AGE_MAX 3U
+
+/*
+ * What happened later in this tick has a time after now_ms, which was taken at
+ * its beginning.
+ */
+static uint64_t
+elapsed(uint64_t now_ms, uint64_t since_ms)
+{
+	return now_ms > since_ms ? now_ms - since_ms : 0;
+}
+
+/* The slot of the child whose name this is, if there is such a child. */
+static uint32_t
+holder(const struct ticker *t, uint64_t name)
+{
+	uint32_t slot = lock_name_slot(name);
+
+	if (slot >= t->max_clients ||
+	    load_relaxed(&segment_entry(t->header, slot)->state) == ENTRY_FREE ||
+	    !lock_name_is(
+		name, slot, load_relaxed(&segment_entry(t->header, slot)->generation)))
+		return LAYOUT_NO_SLOT;
+	return slot;
+}
+
+static void
+watch_lock(struct ticker *t, uint64_t now_ms)
+{
+	uint64_t name = load_relaxed(&t->commons->lock.owner);
+	uint32_t slot;
+
+	if (name == 0 || name != t->lock_name) {
+		t->lock_name = name;
+		t->lock_since_ms = now_ms;
+		if (name == 0 || holder(t, name) != LAYOUT_NO_SLOT)
+			return;
+	}
+	if ((slot = holder(t, name)) == LAYOUT_NO_SLOT) {
+		/* Nobody has that name: a dead ticker's, or scribble. */
+		if (lock_break(&t->commons->lock, name)) {
+			count_add(&t->header->counters.lock_recoveries, 1);
+			log_warning("lock-recovered", "holder=unknown name=%llx",
+			    (unsigned long long)name);
+		}
+	} else if (elapsed(now_ms, t->lock_since_ms) >= WATCH_LOCK_MS) {
+		registry_kill(t, slot, KILL_LOCK, "held the lock for too long");
+	}
+}
+
+/* Dead and alive are told apart by its life line; this is about alive and well. */
+static void
+watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
+{
+	struct client *c = &t->clients[slot];
+
+	if (c->rung_ms != 0) {
+		uint32_t heartbeat =
+		    load_relaxed(&segment_slot(t->header, slot)->heartbeat);
+
+		if (heartbeat != c->heartbeat)
+			c->rung_ms = 0;
+		else if (elapsed(now_ms, c->rung_ms) >= WATCH_HUNG_MS)
+			registry_kill(
+			    t, slot, KILL_HUNG, "does not wake when it is rung");
+	}
+	if (c->wanted_ms != 0 && elapsed(now_ms, c->wanted_ms) >= WATCH_STALL_MS)
+		registry_kill(t, slot, KILL_STALL, "does not take its mail");
+	if (c->leave_ms != 0 && now_ms >= c->leave_ms)
+		registry_kill(t, slot, KILL_HUNG, "does not come to an end");
+	if (c->back_ms != 0 && now_ms >= c->back_ms) {
+		registry_kill(t, slot, KILL_LOST, "did not come back to the new ticker");
+		registry_leave(t, slot);
+	}
+}
+
+static void
+watch_loneliness(struct ticker *t, uint64_t now_ms)
+{
+	if (t->draining && t->seated_count == 0)
+		t->over = true;
+	if (t->seated_count > 0 || reception_has_listener(t))
+		t->lonely_ms = 0;
+	else if (t->lonely_ms == 0)
+		t->lonely_ms = now_ms;
+	else if (elapsed(now_ms, t->lonely_ms) >= WATCH_LONELY_MS)
+		t->over = true;
+}
+
+void
+watch_run(struct ticker *t, uint64_t now_ms)
+{
+	watch_lock(t, now_ms);
+	/* Backwards: one that leaves is replaced by the last. */
+	for (uint32_t i = t->seated_count; i-- > 0;)
+		watch_child(t, t->seated[i], now_ms);
+	reception_expire(t, now_ms);
+	watch_loneliness(t, now_ms);
+}
+
+void
+watch_pins(struct ticker *t)
+{
+	for (uint32_t i = 0; i < t->seated_count; i++) {
+		uint32_t slot = t->seated[i];
+		uint32_t pinned = load_relaxed(&segment_slot(t->header, slot)->pinned);
+
+		if (pinned != 0 && t->number - pinned >= PIN_AGE_MAX)
+			registry_kill(
+			    t, slot, KILL_PIN, "does not let go of an old snapshot");
+	}
+}

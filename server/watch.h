@@ -1,0 +1,29 @@
+/*
+ * watch.h - who does not do what everybody relies on.
+ *
+ *	holds the lock for over WATCH_LOCK_MS		killed
+ *	was rung, no heartbeat for WATCH_HUNG_MS	killed
+ *	lets others wait for its mail WATCH_STALL_MS	killed
+ *	pins snapshots that are needed			killed
+ *	did not come back to a new ticker		killed
+ *
+ * A dead child is none of these: its life line closes.
+ */
+#ifndef SERVER_WATCH_H
+#define SERVER_WATCH_H
+
+#include "ticker.h"
+
+#define WATCH_LOCK_MS 1000
+#define WATCH_HUNG_MS 10000
+#define WATCH_STALL_MS 2000
+#define WATCH_BACK_MS 2000    /* for children to come back to a new ticker */
+#define WATCH_LONELY_MS 10000 /* a ticker without listener and clients ends */
+
+/* Once a tick. */
+void watch_run(struct ticker *t, uint64_t now_ms);
+
+/* There was no room for a snapshot: whoever pins one that is too old has to go. */
+void watch_pins(struct ticker *t);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * lock.h - the lock over the commons, which survives the death of its holder.
+ *
+ * POSIX semaphores do not: a process that dies between sem_wait and sem_post
+ * leaves everybody waiting for ever.  So here the semaphore is only the
+ * waiting room.  The lock is the word `owner`: 0, or a name that says who
+ * holds it, taken by compare-and-swap.  Who finds it taken sleeps on the
+ * semaphore, always with a time limit, and looks again.
+ *
+ *	name	slot + 1 (20 bits) | generation (28 bits) | serial (16 bits)
+ *
+ * The serial goes up with each taking, so that a name stands for one taking of
+ * the lock.  To break the lock (recover.c) is to swap exactly the name that
+ * was seen against 0: if the holder let go meanwhile, nothing happens.
+ *
+ * Holder killed before the swap:	not a holder.
+ * Holder killed while it holds:	its life line closes, and the ticker
+ *					breaks the lock and posts.
+ * Killed between owner = 0 and post:	waiters look again after LOCK_NAP_MS.
+ * Waiter killed:			`waiters` stays too high, which costs a
+ *					superfluous post now and then.
+ * Spurious post:			the waiter looks, and sleeps again.
+ *
+ * tests/model/lock.pml is this protocol, checked for all of the above.
+ */
+#ifndef SHM_LOCK_H
+#define SHM_LOCK_H
+
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "atomic.h"
+
+#define LOCK_NAP_MS 100      /* longest sleep before one looks again */
+#define LOCK_TICKER 0xfffffU /* slot number in the ticker's names */
+
+struct lock {
+	_Atomic uint64_t owner;   /* L  0: free */
+	_Atomic uint32_t waiters; /* *  how many sleep, or a little more */
+	uint32_t unused;
+	sem_t room; /* *  the waiting room */
+};
+
+/* Who one is when one takes the lock; private to each process. */
+struct lock_user {
+	struct lock *lock;
+	uint64_t base; /* a name without its serial */
+	uint64_t name; /* of the last taking */
+	uint16_t serial;
+};
+
+/* Make a lock that nobody holds.  0, or -1 and errno. */
+int lock_make(struct lock *lock);
+
+void lock_introduce(
+    struct lock_user *user, struct lock *lock, uint32_t slot, uint64_t generation);
+
+/*
+ * Take the lock; false if somebody else still holds it after wait_ms (0: do
+ * not wait).  *waited, if given, says whether it was held by somebody else.
+ */
+bool lock_take(struct lock_user *user, int wait_ms, bool *waited);
+
+/* Let go.  False if the lock was not ours any more: it was broken. */
+bool lock_release(struct lock_user *user);
+
+/* Take the lock from the holder of that name; false if it is not the holder. */
+bool lock_break(struct lock *lock, uint64_t name);
+
+/* Slot in a name, LOCK_TICKER for the ticker; generation modulo 2^28. */
+uint32_t lock_name_slot(uint64_t name);
+uint32_t lock_name_generation(uint64_t name);
+bool lock_name_is(uint64_t name, uint32_t slot, uint64_t generation);
+
+#endif

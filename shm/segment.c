@@ -1,0 +1,305 @@
+#include "segment.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define SHM_NAME_MAX (SEGMENT_NAME_MAX + 16)
+
+bool
+segment_name_good(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length >= SEGMENT_NAME_MAX || name[0] == '.')
+		return false;
+	for (const char *c = name; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_' && *c != '.')
+			return false;
+	return true;
+}
+
+static void
+shm_name(char out[SHM_NAME_MAX], const char *name)
+{
+	snprintf(out, SHM_NAME_MAX, "/rosterd.%s", name);
+}
+
+static int
+map(struct segment *s, uint64_t size, int protection)
+{
+	void *at = mmap(NULL, size, protection, MAP_SHARED, s->fd, 0);
+
+	if (at == MAP_FAILED)
+		return -1;
+	s->header = at;
+	s->size = size;
+	return 0;
+}
+
+static int
+close_failed(struct segment *s)
+{
+	int error = errno;
+
+	segment_close_fd(s);
+	errno = error;
+	return -1;
+}
+
+int
+segment_create(
+    struct segment *s, const char *name, const struct limits *limits, mode_t mode)
+{
+	char path[SHM_NAME_MAX];
+	struct layout layout;
+	struct header *h;
+
+	if (layout_compute(limits, &layout) < 0)
+		return -1;
+	shm_name(path, name);
+	shm_unlink(path);
+	s->fd = shm_open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (s->fd < 0)
+		return -1;
+	if (fchmod(s->fd, mode) < 0 || ftruncate(s->fd, (off_t)layout.size) < 0 ||
+	    map(s, layout.size, PROT_READ | PROT_WRITE) < 0)
+		return close_failed(s);
+	h = s->header;
+	h->magic = LAYOUT_MAGIC;
+	h->version = LAYOUT_VERSION;
+	h->size = sizeof(*h);
+	h->created = clock_wall_ms();
+	h->created_boot = clock_boot_ms();
+	h->limits = *limits;
+	h->layout = layout;
+	if (getrandom(&h->id, sizeof(h->id), 0) != sizeof(h->id)) {
+		segment_unmap(s);
+		return close_failed(s);
+	}
+	return 0;
+}
+
+/* s->fd is open: who owns it, is it whole, and map it. */
+static int
+examine(struct segment *s, bool writable, bool trust, const char **why)
+{
+	struct stat status;
+
+	if (fstat(s->fd, &status) < 0)
+		return close_failed(s);
+	if (!trust && status.st_uid != geteuid() && status.st_uid != 0 &&
+	    geteuid() != 0) {
+		*why = "belongs to another user";
+		errno = EPERM;
+		return close_failed(s);
+	}
+	if (status.st_size < (off_t)sizeof(struct header)) {
+		*why = "shorter than its header";
+		errno = EPROTO;
+		return close_failed(s);
+	}
+	if (map(s, (uint64_t)status.st_size, PROT_READ | (writable ? PROT_WRITE : 0)) < 0)
+		return close_failed(s);
+	if (layout_check(s->header, s->size, why) < 0) {
+		segment_unmap(s);
+		errno = EPROTO;
+		return close_failed(s);
+	}
+	return 0;
+}
+
+int
+segment_open(struct segment *s, const char *name, bool writable, const char **why)
+{
+	char path[SHM_NAME_MAX];
+
+	*why = NULL;
+	shm_name(path, name);
+	s->fd = shm_open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC, 0);
+	if (s->fd < 0)
+		return -1;
+	return examine(s, writable, !writable, why);
+}
+
+int
+segment_open_file(struct segment *s, const char *path, const char **why)
+{
+	*why = NULL;
+	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (s->fd < 0)
+		return -1;
+	return examine(s, false, true, why);
+}
+
+int
+segment_open_parts(const struct segment *s, const char *name)
+{
+	char path[SHM_NAME_MAX];
+	struct stat mapped, named;
+	int fd;
+
+	shm_name(path, name);
+	if ((fd = shm_open(path, O_RDWR | O_CLOEXEC, 0)) < 0)
+		return -1;
+	if (fstat(fd, &named) < 0 || fstat(s->fd, &mapped) < 0 ||
+	    named.st_ino != mapped.st_ino || named.st_dev != mapped.st_dev) {
+		close(fd);
+		errno = ESTALE;
+		return -1;
+	}
+	return fd;
+}
+
+void
+segment_close_fd(struct segment *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+void
+segment_unmap(struct segment *s)
+{
+	if (s->header != NULL)
+		munmap(s->header, s->size);
+	s->header = NULL;
+}
+
+void
+segment_unlink(const char *name)
+{
+	char path[SHM_NAME_MAX];
+
+	shm_name(path, name);
+	shm_unlink(path);
+}
+
+void
+segment_release(const struct segment *s, uint64_t at, uint64_t size)
+{
+	/* A failure costs memory only: the caller wipes what it relies on. */
+	(void)fallocate(
+	    s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)size);
+}
+
+static int
+map_over(struct header *header, int fd, uint64_t at, uint64_t size)
+{
+	void *where = (char *)header + at;
+
+	if (mmap(where, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		(off_t)at) == MAP_FAILED)
+		return -1;
+	return 0;
+}
+
+int
+segment_map_child(struct header *header, int fd, uint32_t slot)
+{
+	const struct layout *l = &header->layout;
+
+	if (map_over(header, fd, l->commons, l->commons_size) < 0)
+		return -1;
+	return map_over(header, fd, l->slots + slot * l->slot_size, l->slot_size);
+}
+
+/*
+ * The parts are found from a const header by those who only read and by those
+ * who may write: what a process may do is decided by its mapping.
+ */
+static void *
+part(const struct header *h, uint64_t at)
+{
+	return (char *)(uintptr_t)h + at;
+}
+
+struct front *
+segment_front(const struct header *h)
+{
+	return part(h, h->layout.front);
+}
+
+struct entry *
+segment_entry(const struct header *h, uint32_t slot)
+{
+	return part(h, h->layout.directory + slot * sizeof(struct entry));
+}
+
+struct mailbox *
+segment_mailbox(const struct header *h, uint32_t slot)
+{
+	return part(h, h->layout.mailboxes + slot * sizeof(struct mailbox));
+}
+
+struct departed *
+segment_departed(const struct header *h, uint64_t n)
+{
+	uint64_t place = n & (h->layout.departed_count - 1);
+
+	return part(h, h->layout.departed + place * sizeof(struct departed));
+}
+
+struct commons *
+segment_commons(const struct header *h)
+{
+	return part(h, h->layout.commons);
+}
+
+struct slot *
+segment_slot(const struct header *h, uint32_t slot)
+{
+	return part(h, h->layout.slots + slot * h->layout.slot_size);
+}
+
+struct mail_ring
+segment_log(const struct header *h)
+{
+	return (struct mail_ring){part(h, h->layout.log), h->layout.log_size};
+}
+
+struct mail_ring
+segment_inbox(const struct header *h, uint32_t slot)
+{
+	uint64_t size = h->layout.inbox_size;
+
+	return (struct mail_ring){part(h, h->layout.inboxes + slot * size), size};
+}
+
+struct mail_ring
+segment_outbox(const struct header *h, uint32_t slot)
+{
+	uint64_t at = h->layout.slots + slot * h->layout.slot_size + SLOT_HEAD_SIZE +
+		      2 * h->layout.buffer_size;
+
+	return (struct mail_ring){part(h, at), h->layout.outbox_size};
+}
+
+bool
+segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen)
+{
+	const struct entry *e = segment_entry(h, slot);
+
+	seen->generation = load_acquire(&e->generation);
+	seen->state = load_acquire(&e->state);
+	seen->order = load_relaxed(&e->order);
+	seen->since = load_relaxed(&e->since);
+	seen->pid = load_relaxed(&e->pid);
+	seen->announced = load_relaxed(&e->announced);
+	memcpy(seen->token, e->token, TOKEN_LENGTH);
+	seen->token[TOKEN_LENGTH] = '\0';
+	memcpy(seen->peer, e->peer, PEER_LENGTH);
+	seen->peer[PEER_LENGTH] = '\0';
+	fence_acquire();
+	return load_relaxed(&e->generation) == seen->generation &&
+	       load_relaxed(&e->state) == seen->state;
+}

@@ -1,0 +1,93 @@
+/*
+ * segment.h - the segment as a file and as memory.
+ *
+ * Its name is /rosterd.NAME (shm_overview(7)), NAME being the instance's.
+ */
+#ifndef SHM_SEGMENT_H
+#define SHM_SEGMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "layout.h"
+#include "mail.h"
+#include "slot.h"
+
+#define SEGMENT_NAME_MAX 64 /* of an instance, with its NUL */
+
+struct segment {
+	int fd; /* -1 once it is closed; the mapping stays */
+	struct header *header;
+	uint64_t size; /* bytes that are mapped */
+};
+
+/*
+ * An instance's name is 1 to SEGMENT_NAME_MAX - 1 letters, digits, '-', '_' and
+ * '.', and does not begin with '.'.
+ */
+bool segment_name_good(const char *name);
+
+/*
+ * Make the segment of that name anew, for the ticker: an old one of that name
+ * is unlinked (who has it mapped keeps it).  All is zero but the fixed fields;
+ * `ready` is for the caller to store.  0, or -1 and errno.
+ */
+int segment_create(
+    struct segment *s, const char *name, const struct limits *limits, mode_t mode);
+
+/*
+ * Open one that exists, for the ticker to write or for others to read.  -1 and
+ * errno if there is none; -1 and EPROTO with *why if it is not one of this
+ * build.  A segment that belongs to neither this user nor root is refused
+ * (EPERM): anybody may make a file in /dev/shm.
+ */
+int segment_open(struct segment *s, const char *name, bool writable, const char **why);
+
+/* The same for a copy in a file, to read. */
+int segment_open_file(struct segment *s, const char *path, const char **why);
+
+/*
+ * A descriptor for the segment that s has mapped, to map single parts of it
+ * writable: -1 if the name leads to another one by now.
+ */
+int segment_open_parts(const struct segment *s, const char *name);
+
+void segment_close_fd(struct segment *s);
+void segment_unmap(struct segment *s);
+void segment_unlink(const char *name);
+
+/* Give the pages of a part back to the system; what is read there next is zero. */
+void segment_release(const struct segment *s, uint64_t at, uint64_t size);
+
+/*
+ * Let this process write to its slot and to the commons of a segment that is
+ * mapped to be read, by mapping these two over it from fd.  0, or -1 and errno.
+ */
+int segment_map_child(struct header *header, int fd, uint32_t slot);
+
+/* Where things are. */
+struct front *segment_front(const struct header *h);
+struct entry *segment_entry(const struct header *h, uint32_t slot);
+struct mailbox *segment_mailbox(const struct header *h, uint32_t slot);
+struct departed *segment_departed(const struct header *h, uint64_t n);
+struct commons *segment_commons(const struct header *h);
+struct slot *segment_slot(const struct header *h, uint32_t slot);
+struct mail_ring segment_log(const struct header *h);
+struct mail_ring segment_inbox(const struct header *h, uint32_t slot);
+struct mail_ring segment_outbox(const struct header *h, uint32_t slot);
+
+/* Take a look at a directory entry; false if it changed meanwhile. */
+struct entry_seen {
+	uint64_t generation;
+	uint64_t order;
+	uint64_t since;
+	uint32_t state;
+	uint32_t pid;
+	uint32_t announced;
+	char token[TOKEN_LENGTH + 1];
+	char peer[PEER_LENGTH + 1];
+};
+bool segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen);
+
+#endif
