@@ -60,15 +60,20 @@ CHILD := child greet serve farewell confine seat inbound frames request answer p
 SERVER := main options listener keeper spawn sockets ticker reception registry peer roll tick \
 	render post watch adopt
 
+DUMP := dump dump_clients dump_changes dump_stats
+
 SHM_OBJECTS := $(SHM:%=$(OUT)/obj/shm/%.o)
 CHILD_OBJECTS := $(CHILD:%=$(OUT)/obj/child/%.o)
 SERVER_OBJECTS := $(SERVER:%=$(OUT)/obj/server/%.o)
 
 .PHONY: all
-all: $(OUT)/rosterd
+all: $(OUT)/rosterd $(OUT)/rosterd-dump
 
 $(OUT)/rosterd: $(SERVER_OBJECTS) $(CHILD_OBJECTS) $(SHM_OBJECTS)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(OUT)/rosterd-dump: $(DUMP:%=$(OUT)/obj/shm/%.o) $(SHM_OBJECTS)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ -ljansson
 
 $(OUT)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
