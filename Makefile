@@ -1,84 +1,189 @@
 # The whole build.  `make help` lists the targets.
-
-# What to build and how.
+#
 #   CC       gcc or clang
 #   LINK     static (default: a fork costs half) or dynamic (for packagers)
-#   FLAVOUR  product (default), asan, tsan, echo, faults: one folder each in build/
+#   FLAVOUR  product (default), echo, faults, asan, tsan, clang: a folder each in build/
 #   WERROR   1 makes warnings errors (as in CI)
-CC ?= gcc
-LINK ?= static
-FLAVOUR ?= product
-WERROR ?=
+#   V        1 shows the commands
 
 VERSION := 0.1
 
-BASE := build
-ifeq ($(FLAVOUR),product)
-OUT := $(BASE)
-else
-OUT := $(BASE)/$(FLAVOUR)
+ifeq ($(origin CC),default)
+CC := gcc
 endif
+LINK ?= static
+FLAVOUR ?= product
+WERROR ?=
+V ?=
+prefix ?= /usr/local
+
+OUT := build$(if $(filter-out product,$(FLAVOUR)),/$(FLAVOUR))
+Q := $(if $(V),,@)
+MAKEFLAGS += --no-print-directory
+say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+# Sources: a room each.
+
+SHM := layout segment lock ring slot mail snapshot scan span utf8 text token register log
+DUMP := dump dump_clients dump_changes dump_stats
+CHILD := child greet serve farewell confine seat inbound frames request answer page \
+	websocket message packet properties session outbox outbound roster mailbag
+SERVER := options listener keeper spawn sockets ticker reception registry peer roll \
+	tick render post watch adopt
+
+UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
+PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
+TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
+
+# Flags.
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wvla -Wformat=2 -Wcast-qual -Wwrite-strings
+# Criterion's macros and loops over JSON are not written for these.
+WARNINGS_TESTS := -Wall -Wextra -Wshadow -Wundef -Wvla -Wwrite-strings \
+	-Wno-format-truncation -Wno-missing-field-initializers
 CFLAGS ?= -O2 -g
-CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DROSTERD_VERSION='"$(VERSION)"' $(WARNINGS) \
-	$(if $(WERROR),-Werror) -fno-strict-aliasing -fstack-protector-strong \
-	-MMD -MP $(CFLAGS)
-LDFLAGS_ALL := $(LDFLAGS)
+BASE_FLAGS := -std=c17 -D_GNU_SOURCE -DROSTERD_VERSION='"$(VERSION)"' \
+	-fno-strict-aliasing -fstack-protector-strong $(if $(WERROR),-Werror) -MMD -MP
+LINK_FLAGS := $(LDFLAGS)
 
-ifeq ($(FLAVOUR),asan)
-CFLAGS_ALL += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
-LDFLAGS_ALL += -fsanitize=address,undefined
-LINK := dynamic
-endif
-ifeq ($(FLAVOUR),tsan)
-CC := clang
-CFLAGS_ALL += -fsanitize=thread
-LDFLAGS_ALL += -fsanitize=thread
-LINK := dynamic
-endif
 ifeq ($(FLAVOUR),echo)
-CFLAGS_ALL += -DROSTERD_ECHO
-endif
-ifeq ($(FLAVOUR),faults)
-CFLAGS_ALL += -DROSTERD_FAULTS
+BASE_FLAGS += -DROSTERD_ECHO
+else ifeq ($(FLAVOUR),faults)
+BASE_FLAGS += -DROSTERD_FAULTS
+else ifeq ($(FLAVOUR),asan)
+BASE_FLAGS += -DROSTERD_ECHO -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+LINK_FLAGS += -fsanitize=address,undefined
+LINK := dynamic
+else ifeq ($(FLAVOUR),tsan)
+CC := clang
+BASE_FLAGS += -fsanitize=thread
+LINK_FLAGS += -fsanitize=thread
+LINK := dynamic
+else ifeq ($(FLAVOUR),clang)
+CC := clang
 endif
 
-LIBS := -lwebsockets -ljansson -lbsd
+LIBS_TESTS := -lcriterion -lwebsockets -ljansson -lbsd
 ifeq ($(LINK),static)
-# The libraries mention name services that this program never asks, about which
-# the linker warns in a static link; -w is for that alone.
-LDFLAGS_ALL += -static -Wl,-w
-LIBS += -lmd -lssl -lcrypto -lz -lcap -ldl
+# The libraries mention name services, which this program never asks, and about
+# which the linker warns in every static link: -w is for that alone.
+LINK_PRODUCT := $(LINK_FLAGS) -static -Wl,-w
+LIBS := -lwebsockets -ljansson -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
+else
+LINK_PRODUCT := $(LINK_FLAGS)
+LIBS := -lwebsockets -ljansson -lbsd
 endif
-LIBS += -lpthread
 
-SHM := layout segment lock ring slot mail snapshot scan span utf8 text token register log
-CHILD := child greet serve farewell confine seat inbound frames request answer page websocket message \
-	packet properties session outbox outbound roster mailbag
-SERVER := main options listener keeper spawn sockets ticker reception registry peer roll tick \
-	render post watch adopt
+objects = $(patsubst %,$(OUT)/obj/$(1)/%.o,$(2))
+SHARED := $(call objects,shm,$(SHM))
+ROOMS := $(call objects,server,$(SERVER)) $(call objects,child,$(CHILD)) $(SHARED)
 
-DUMP := dump dump_clients dump_changes dump_stats
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
 
-SHM_OBJECTS := $(SHM:%=$(OUT)/obj/shm/%.o)
-CHILD_OBJECTS := $(CHILD:%=$(OUT)/obj/child/%.o)
-SERVER_OBJECTS := $(SERVER:%=$(OUT)/obj/server/%.o)
+## Build
 
-.PHONY: all
-all: $(OUT)/rosterd $(OUT)/rosterd-dump
+all: build-deps $(OUT)/rosterd $(OUT)/rosterd-dump ## both programs, in build/
 
-$(OUT)/rosterd: $(SERVER_OBJECTS) $(CHILD_OBJECTS) $(SHM_OBJECTS)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+$(OUT)/rosterd: $(call objects,server,main) $(ROOMS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK_PRODUCT) -o $@ $^ $(LIBS)
 
-$(OUT)/rosterd-dump: $(DUMP:%=$(OUT)/obj/shm/%.o) $(SHM_OBJECTS)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ -ljansson
+$(OUT)/rosterd-dump: $(call objects,shm,$(DUMP)) $(SHARED)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LINK_PRODUCT) -o $@ $^ -ljansson
 
-$(OUT)/obj/%.o: %.c Makefile
+$(OUT)/obj/tests/%.o: tests/%.c Makefile | build-deps
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+	$(Q)$(CC) $(BASE_FLAGS) $(WARNINGS_TESTS) $(CFLAGS) -c -o $@ $<
+
+$(OUT)/obj/%.o: %.c Makefile | build-deps
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_FLAGS) $(WARNINGS) $(CFLAGS) -c -o $@ $<
 
 $(OUT)/obj/child/page.o: etc/www/index.html
 
--include $(shell find $(BASE) -name '*.d' 2>/dev/null)
+echo-server: ## build/echo/rosterd: answers the subprotocol `echo`, for conformance suites
+	$(Q)$(MAKE) FLAVOUR=echo all
+
+clean: ## remove what was built
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+## Run
+
+run: all ## start on 127.0.0.1 and [::1], port 13372
+	@echo 'Open http://127.0.0.1:13372/ in two tabs. Ctrl-C ends it.'
+	@exec $(OUT)/rosterd
+
+## Dependencies
+
+build-deps:
+	@etc/deps.sh build
+check-deps: build-deps
+	@etc/deps.sh check
+
+deps: check-deps ## install what is missing to build and to test (Debian packages, npm)
+
+## Test
+
+check: ## everything that has to pass before a change is done
+	$(Q)$(MAKE) check-deps
+	$(Q)$(MAKE) WERROR=1 all
+	$(Q)$(MAKE) layers
+	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
+	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
+	$(Q)$(MAKE) WERROR=1 unit protocol clients
+	$(Q)$(MAKE) WERROR=1 asan
+	@echo 'All checks passed.'
+
+unit: check-deps $(OUT)/tests/unit ## each part by itself
+	$(call say,TEST,$(OUT)/tests/unit)
+	$(Q)$(OUT)/tests/unit $(TESTS)
+
+protocol: all check-deps $(OUT)/tests/protocol ## the real programs, driven by a client that can send anything
+	$(Q)$(if $(filter asan,$(FLAVOUR)),,$(MAKE) FLAVOUR=echo all)
+	$(call say,TEST,$(OUT)/tests/protocol)
+	$(Q)ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
+	ROSTERD_ECHO=$(if $(filter asan,$(FLAVOUR)),$(OUT),build/echo)/rosterd \
+	$(OUT)/tests/protocol $(TESTS)
+
+clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the page
+	$(call say,TEST,tests/clients)
+	$(Q)tests/clients/run $(OUT)/rosterd
+
+asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) FLAVOUR=asan unit protocol
+
+layers: ## no include leads upwards (server -> child -> shm)
+	$(Q)tests/layers
+
+$(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(ROOMS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS_TESTS)
+
+$(OUT)/tests/protocol: $(call objects,tests/protocol,$(PROTOCOL)) $(call objects,tests/lib,$(TESTLIB))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
+
+## Care
+
+format: ## lay out all sources as in .clang-format
+	clang-format -i */*.[ch] tests/*/*.[ch]
+
+format-check: ## say what format would change
+	$(Q)clang-format --dry-run --Werror server/*.[ch] child/*.[ch] shm/*.[ch] tests/*/*.[ch]
+
+help: ## this
+	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
+	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan layers \
+	format format-check help

@@ -284,7 +284,7 @@ child_run(const struct child_start *start)
 	setproctitle("client %.8s %s", c->seat.token, c->peer);
 	set_up(c, start);
 	loop(c);
-	farewell_log(c);
+	farewell_end(c);
 	FAULT("child.over");
 	_exit(0);
 }

@@ -12,13 +12,40 @@
 #define CLOSE_MS 5000  /* for a client to take what is queued before our last words */
 #define LINGER_MS 2000 /* for a client to read them */
 
+/* The line about a session, when it ends for the others. */
+static void
+log_end(const struct child *c)
+{
+	const struct client_counters *n = &c->seat.self->counters;
+	char reason[2 * sizeof(c->reason)];
+
+	log_info("client-close",
+	    "slot=%u token=%.8s peer=%s seconds=%.1f received_bytes=%llu sent_bytes=%llu "
+	    "packets=%llu code=%u reason=\"%s\"",
+	    c->seat.slot, c->seat.token, c->peer, (double)(clock_ms() - c->opened) / 1000,
+	    (unsigned long long)load_relaxed(&n->received_bytes),
+	    (unsigned long long)load_relaxed(&n->sent_bytes),
+	    (unsigned long long)load_relaxed(&n->received_packets),
+	    c->code != 0 ? c->code : 1006,
+	    log_escape(reason, sizeof(reason), c->reason, strlen(c->reason)));
+}
+
+static void
+leave_roster(struct child *c)
+{
+	if (c->seat.closing)
+		return;
+	seat_close(&c->seat);
+	if (c->seat.open)
+		log_end(c);
+}
+
 static void
 enter(struct child *c, enum phase phase, uint64_t limit_ms)
 {
 	c->phase = phase;
 	c->phase_deadline = clock_ms() + limit_ms;
-	if (!c->seat.closing)
-		seat_close(&c->seat);
+	leave_roster(c);
 }
 
 void
@@ -107,22 +134,9 @@ farewell_turn(struct child *c, uint64_t now)
 }
 
 void
-farewell_log(const struct child *c)
+farewell_end(struct child *c)
 {
-	const struct client_counters *n = &c->seat.self->counters;
-	char reason[2 * sizeof(c->reason)];
-
-	if (!c->seat.open)
-		return;
-	log_info("client-close",
-	    "slot=%u token=%.8s peer=%s seconds=%.1f received_bytes=%llu sent_bytes=%llu "
-	    "packets=%llu code=%u reason=\"%s\"",
-	    c->seat.slot, c->seat.token, c->peer, (double)(clock_ms() - c->opened) / 1000,
-	    (unsigned long long)load_relaxed(&n->received_bytes),
-	    (unsigned long long)load_relaxed(&n->sent_bytes),
-	    (unsigned long long)load_relaxed(&n->received_packets),
-	    c->code != 0 ? c->code : 1006,
-	    log_escape(reason, sizeof(reason), c->reason, strlen(c->reason)));
+	leave_roster(c);
 }
 
 _Noreturn void

@@ -31,8 +31,8 @@ void farewell_silent(struct child *c);
 /* Move on through the phases; to be called once a turn. */
 void farewell_turn(struct child *c, uint64_t now_ms);
 
-/* The line about this session. */
-void farewell_log(const struct child *c);
+/* The process is about to end: if nothing was said about the session yet, now is the time. */
+void farewell_end(struct child *c);
 
 /* Tell a client that cannot be served at all to come back, and end. */
 _Noreturn void farewell_turn_away(int client, const char *reason);

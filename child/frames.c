@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../shm/utf8.h"
+
 enum opcode {
 	OPCODE_CONTINUATION = 0x0,
 	OPCODE_TEXT = 0x1,
@@ -29,13 +31,9 @@ violation_set(struct violation *v, uint16_t code, const char *format, ...)
 	va_end(arguments);
 	if (length < (int)sizeof(v->reason))
 		return;
-	/* Cut: leave no half character at the end. */
+	/* It was cut: leave no half character at the end. */
 	length = (int)sizeof(v->reason) - 1;
-	while (length > 0 && (v->reason[length - 1] & 0xc0) == 0x80)
-		length--;
-	if (length > 0 && (v->reason[length - 1] & 0x80) != 0)
-		length--;
-	v->reason[length] = '\0';
+	v->reason[utf8_whole(v->reason, (size_t)length)] = '\0';
 }
 
 void

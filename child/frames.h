@@ -17,6 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Opcodes that others ask for; all from FRAMES_CONTROL on are control frames. */
+#define FRAMES_CONTROL 0x8
+#define FRAMES_PONG 0xa
+
 struct frames {
 	uint32_t max_message; /* bytes of a message, all its fragments together */
 	bool binary;          /* binary messages are let through (echo builds) */

@@ -16,6 +16,24 @@ refuse(struct properties *p)
 	return PROPERTIES_REFUSED;
 }
 
+/* Not json_copy(): it takes names for C strings and cuts them at a NUL. */
+static json_t *
+copy_members(const struct properties *p)
+{
+	json_t *copy = json_object(), *value;
+	const char *name;
+	size_t length;
+
+	json_object_keylen_foreach(p->members, name, length, value)
+	{
+		if (json_object_setn_nocheck(copy, name, length, value) < 0) {
+			json_decref(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
 static enum properties_result
 refuse_no_memory(struct properties *p, struct violation *v)
 {
@@ -112,7 +130,7 @@ properties_merge(
 		return refuse(p);
 	}
 	json_decref(p->next_members); /* of a merge that was not committed */
-	p->next_members = p->members != NULL ? json_copy(p->members) : json_object();
+	p->next_members = copy_members(p);
 	text_clear(&p->next_text, KEEP);
 	if (p->next_members == NULL || apply_all(p, object) < 0)
 		return refuse_no_memory(p, v);

@@ -87,16 +87,6 @@ on_data(void *user, const char *bytes, size_t length, bool first, bool last)
 }
 
 static void
-on_pong(void *user)
-{
-	struct child *c = user;
-
-	c->last_pong = clock_ms();
-	store_relaxed(&c->seat.self->pong_wall_ms, clock_wall_ms());
-	count_add(&c->seat.self->counters.pongs, 1);
-}
-
-static void
 on_closing(void *user, uint16_t code, const char *reason, size_t length)
 {
 	struct child *c = user;
@@ -130,11 +120,31 @@ on_ended(void *user)
 const struct websocket_events serve_events = {
     .opened = on_opened,
     .data = on_data,
-    .pong = on_pong,
     .closing = on_closing,
     .output = on_output,
     .ended = on_ended,
 };
+
+static void
+note_pong(struct child *c)
+{
+	c->last_pong = clock_ms();
+	store_relaxed(&c->seat.self->pong_wall_ms, clock_wall_ms());
+	count_add(&c->seat.self->counters.pongs, 1);
+}
+
+/*
+ * A frame is complete.  The engine says nothing of a pong without payload, which
+ * is what our pings are answered with; and it writes only when it is let.
+ */
+static void
+end_frame(struct child *c)
+{
+	if (c->in.frames.opcode == FRAMES_PONG)
+		note_pong(c);
+	if (c->in.frames.opcode >= FRAMES_CONTROL)
+		websocket_let_write();
+}
 
 static void
 take_frames(struct child *c)
@@ -153,8 +163,8 @@ take_frames(struct child *c)
 			break;
 		}
 		websocket_feed(bytes, length);
-		if (found == INBOUND_FRAME_END && c->in.frames.opcode >= 8)
-			websocket_let_write();
+		if (found == INBOUND_FRAME_END)
+			end_frame(c);
 	}
 }
 

@@ -97,7 +97,6 @@ on_event(struct lws *connection, enum lws_callback_reasons reason, void *user, v
 		    lws_is_first_fragment(connection) != 0,
 		    lws_is_final_fragment(connection) != 0);
 		return engine.closing ? begin_close(connection) : 0;
-	case LWS_CALLBACK_RECEIVE_PONG: engine.events->pong(engine.user); return 0;
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
 		report_close(in, length);
 		if (engine.closing)

@@ -31,7 +31,6 @@ struct websocket_events {
 	void (*opened)(void *user);
 	/* A piece of a message; first and last tell where it begins and ends. */
 	void (*data)(void *user, const char *bytes, size_t length, bool first, bool last);
-	void (*pong)(void *user);
 	/* The client wants to close, or its answer to our close frame: code 0 is none. */
 	void (*closing)(void *user, uint16_t code, const char *reason, size_t length);
 	/* Bytes for the client's socket. */

@@ -201,6 +201,16 @@ keeper_hear(struct keeper *k)
 	return KEEPER_READY;
 }
 
+bool
+keeper_ended(struct keeper *k)
+{
+	k->pid = 0;
+	if (k->line < 0)
+		return false;
+	lose(k);
+	return true;
+}
+
 void
 keeper_drain(struct keeper *k)
 {

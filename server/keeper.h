@@ -42,6 +42,13 @@ enum keeper_event {
 /* k->line is readable. */
 enum keeper_event keeper_hear(struct keeper *k);
 
+/*
+ * The ticker that we started is dead.  Its connection need not tell: if it died
+ * before it accepted, the connection waits in the queue of a socket that we
+ * hold ourselves.  False: this was known.
+ */
+bool keeper_ended(struct keeper *k);
+
 /* Start the next ticker.  0, or -1: try again later. */
 int keeper_restart(struct keeper *k);
 

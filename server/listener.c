@@ -172,11 +172,26 @@ on_socket(struct listener *l, unsigned number)
 	}
 }
 
+/* One that lived for a while is started again at once, more or less. */
 static void
-on_ticker(struct listener *l)
+schedule_restart(struct listener *l)
 {
 	uint64_t now = clock_ms();
 
+	if (now - l->started_ms > 10000)
+		l->restart_wait_ms = RESTART_MIN_MS;
+	l->restart_ms = now + l->restart_wait_ms;
+	l->restart_wait_ms *= 2;
+	if (l->restart_wait_ms > RESTART_MAX_MS)
+		l->restart_wait_ms = RESTART_MAX_MS;
+	accept_or_not(l);
+}
+
+static void
+on_ticker(struct listener *l)
+{
+	if (l->keeper.line < 0)
+		return;
 	switch (keeper_hear(&l->keeper)) {
 	case KEEPER_QUIET: return;
 	case KEEPER_BAD:
@@ -184,15 +199,7 @@ on_ticker(struct listener *l)
 		if (l->keeper.ready)
 			map_front(l);
 		break;
-	case KEEPER_LOST:
-		/* One that lived for a while is started again at once, more or less. */
-		if (now - l->started_ms > 10000)
-			l->restart_wait_ms = RESTART_MIN_MS;
-		l->restart_ms = now + l->restart_wait_ms;
-		l->restart_wait_ms *= 2;
-		if (l->restart_wait_ms > RESTART_MAX_MS)
-			l->restart_wait_ms = RESTART_MAX_MS;
-		break;
+	case KEEPER_LOST: schedule_restart(l); break;
 	}
 	accept_or_not(l);
 }
@@ -206,6 +213,7 @@ restart_ticker(struct listener *l, uint64_t now)
 	if (keeper_restart(&l->keeper) == 0) {
 		l->restart_ms = 0;
 		watch(l, l->keeper.line, SOURCE_TICKER, 0);
+		show_counts(l);
 	} else {
 		l->restart_ms = now + RESTART_MAX_MS;
 	}
@@ -230,7 +238,10 @@ on_signal(struct listener *l)
 
 	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		switch (info.ssi_signo) {
-		case SIGCHLD: spawn_reap(&l->children, l->keeper.pid); break;
+		case SIGCHLD:
+			if (spawn_reap(&l->children, l->keeper.pid) && keeper_ended(&l->keeper))
+				schedule_restart(l);
+			break;
 		case SIGTERM:
 		case SIGINT: drain(l); break;
 		case SIGUSR1:

@@ -26,15 +26,16 @@ spawn_child(struct spawn_counts *n, const struct child_start *start)
 	child_run(start);
 }
 
-int
+bool
 spawn_reap(struct spawn_counts *n, pid_t other)
 {
-	int status, found = 0;
+	bool found = false;
+	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == other) {
-			found = 1;
+			found = true;
 			log_warning("ticker-ended", "pid=%d status=%d", (int)pid, status);
 			continue;
 		}

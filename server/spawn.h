@@ -4,6 +4,7 @@
 #ifndef SERVER_SPAWN_H
 #define SERVER_SPAWN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "../child/child.h"
@@ -18,6 +19,6 @@ struct spawn_counts {
 int spawn_child(struct spawn_counts *n, const struct child_start *start);
 
 /* Reap all that have ended; the return says whether `other` was among them. */
-int spawn_reap(struct spawn_counts *n, pid_t other);
+bool spawn_reap(struct spawn_counts *n, pid_t other);
 
 #endif

@@ -49,6 +49,20 @@ utf8_check(uint32_t *state, const char *text, size_t length)
 }
 
 size_t
+utf8_whole(const char *text, size_t length)
+{
+	uint32_t state = 0;
+	size_t last = length;
+
+	while (last > 0 && (text[last - 1] & 0xc0) == 0x80)
+		last--;
+	if (last > 0)
+		last--; /* the first byte of the last character */
+	utf8_check(&state, text + last, length - last);
+	return state == 0 ? length : last;
+}
+
+size_t
 utf8_column(const char *text, size_t offset)
 {
 	size_t column = 1;

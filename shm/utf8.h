@@ -13,6 +13,9 @@
  */
 size_t utf8_check(uint32_t *state, const char *text, size_t length);
 
+/* Bytes of a text that was cut, without the part of a character at its end. */
+size_t utf8_whole(const char *text, size_t length);
+
 /* Characters before offset: the column for an error message, 1-based. */
 size_t utf8_column(const char *text, size_t offset);
 

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Install what is missing, from Debian's packages and npm.
+#
+#	deps.sh build	what the programs are built with
+#	deps.sh check	and what the tests need
+#
+# Says what it installs.  Without root it says the one command to run instead.
+# Quick when nothing is missing: it only looks at files.
+set -eu
+cd "$(dirname "$0")/.."
+
+lib=/usr/lib/$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)
+missing=
+
+# need PACKAGE FILE-OR-COMMAND: the package is missing if that is not there.
+need() {
+	case $2 in
+	/*) [ -e "$2" ] && return ;;
+	*) command -v "$2" >/dev/null 2>&1 && return ;;
+	esac
+	missing="$missing $1"
+}
+
+need gcc gcc
+need libc6-dev /usr/include/stdio.h
+need libwebsockets-dev /usr/include/libwebsockets.h
+need libjansson-dev /usr/include/jansson.h
+need libbsd-dev /usr/include/bsd/unistd.h
+need libssl-dev /usr/include/openssl/ssl.h
+need zlib1g-dev /usr/include/zlib.h
+need libcap-dev /usr/include/sys/capability.h
+if [ "$1" = check ]; then
+	need clang clang
+	need clang-format clang-format
+	need libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.tsan-x86_64.a
+	need libcriterion-dev /usr/include/criterion/criterion.h
+	need strace strace
+	need procps ps
+	need curl curl
+	need nodejs node
+	need npm npm
+	need chromium chromium
+fi
+
+if [ -n "$missing" ]; then
+	if [ "$(id -u)" != 0 ]; then
+		echo "Some packages are missing. As root, run:" >&2
+		echo "  apt-get install -y --no-install-recommends$missing" >&2
+		exit 1
+	fi
+	echo "Installing:$missing"
+	export DEBIAN_FRONTEND=noninteractive
+	log=$(mktemp)
+	if ! { apt-get update && apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+		cat "$log" >&2
+		exit 1
+	fi
+	rm -f "$log"
+fi
+
+if [ "$1" = check ] && [ ! tests/clients/node_modules/.package-lock.json -nt tests/clients/package-lock.json ]; then
+	echo "Installing: the npm packages of tests/clients"
+	npm ci --prefix tests/clients --no-audit --no-fund --loglevel=error
+	touch tests/clients/node_modules/.package-lock.json
+fi

@@ -1,0 +1,306 @@
+#include "server.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define ARGUMENTS_MAX 40
+
+long long
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static const char *
+program(const char *variable, const char *usual)
+{
+	const char *path = getenv(variable);
+
+	return path != NULL && *path != '\0' ? path : usual;
+}
+
+/* A pause between two looks at something that another process changes. */
+static void
+pause_ms(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+static void
+run_server(const struct server *s, const char *const *options, int ready)
+{
+	const char *arguments[ARGUMENTS_MAX] = {"rosterd", "--name", s->name, "--listen",
+	    "127.0.0.1:0", "--ready-fd"};
+	char number[16];
+	int count = 6, log;
+
+	snprintf(number, sizeof(number), "%d", ready);
+	arguments[count++] = number;
+	for (; options != NULL && *options != NULL && count < ARGUMENTS_MAX - 1; options++)
+		arguments[count++] = *options;
+	log = open(s->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	dup2(log, STDERR_FILENO);
+	dup2(log, STDOUT_FILENO);
+	setpgid(0, 0);
+	execv(program("ROSTERD", "build/rosterd"), (char *const *)(uintptr_t)arguments);
+	_exit(127);
+}
+
+static char *
+read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (file == NULL)
+		return strdup("");
+	if (getdelim(&text, &size, '\0', file) < 0) {
+		free(text);
+		text = strdup("");
+	}
+	fclose(file);
+	return text;
+}
+
+static void
+read_port(struct server *s)
+{
+	char *log = read_file(s->log), *at = strstr(log, "address=127.0.0.1:");
+
+	CHECK(at != NULL, "the log names no address: %s", log);
+	s->port = atoi(at + strlen("address=127.0.0.1:"));
+	free(log);
+}
+
+void
+server_start(struct server *s, const char *const *options)
+{
+	static int serial;
+	int ready[2];
+	struct pollfd p;
+	char byte;
+
+	snprintf(s->name, sizeof(s->name), "test-%d-%d", (int)getpid(), serial++);
+	snprintf(s->log, sizeof(s->log), "/tmp/rosterd-%s.log", s->name);
+	unlink(s->log);
+	CHECK(pipe(ready) == 0, "pipe: %s", strerror(errno));
+	if ((s->pid = fork()) == 0) {
+		close(ready[0]);
+		run_server(s, options, ready[1]);
+	}
+	close(ready[1]);
+	p = (struct pollfd){.fd = ready[0], .events = POLLIN};
+	CHECK(poll(&p, 1, 20000) == 1 && read(ready[0], &byte, 1) == 1,
+	    "the server did not get ready: %s", read_file(s->log));
+	close(ready[0]);
+	read_port(s);
+}
+
+/* The name of the instance stands nowhere in a title, but all its processes have its log open. */
+static bool
+has_log_open(const struct server *s, pid_t pid)
+{
+	char path[64], target[128];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/2", (int)pid);
+	if ((length = readlink(path, target, sizeof(target) - 1)) < 0)
+		return false;
+	target[length] = '\0';
+	return strcmp(target, s->log) == 0;
+}
+
+static bool
+has_title(pid_t pid, const char *title)
+{
+	char path[64], line[256] = "", wanted[128];
+	int fd;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	snprintf(wanted, sizeof(wanted), "rosterd: %s", title);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return false;
+	length = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	return length > 0 && strncmp(line, wanted, strlen(wanted)) == 0;
+}
+
+int
+server_processes(const struct server *s, const char *title, pid_t *pids, int max)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+	int count = 0;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+
+		if (pid <= 0 || !has_log_open(s, pid) || !has_title(pid, title))
+			continue;
+		if (pids != NULL && count < max)
+			pids[count] = pid;
+		count++;
+	}
+	closedir(directory);
+	return count;
+}
+
+bool
+server_await_processes(const struct server *s, const char *title, int count, int timeout_ms)
+{
+	long long until = now_ms() + timeout_ms;
+
+	while (server_processes(s, title, NULL, 0) != count) {
+		if (now_ms() >= until)
+			return false;
+		pause_ms(10);
+	}
+	return true;
+}
+
+void
+server_stop(struct server *s)
+{
+	char segment[96];
+	struct stat status;
+	int result = 0;
+
+	kill(s->pid, SIGTERM);
+	CHECK(waitpid(s->pid, &result, 0) == s->pid, "waitpid: %s", strerror(errno));
+	CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0, "the server ended with %x: %s", result,
+	    read_file(s->log));
+	snprintf(segment, sizeof(segment), "/dev/shm/rosterd.%s", s->name);
+	CHECK(server_await_processes(s, "", 0, 5000), "processes are left behind: %s",
+	    read_file(s->log));
+	CHECK(stat(segment, &status) < 0, "the segment is left behind");
+	if (strstr(read_file(s->log), "ERROR: AddressSanitizer") != NULL ||
+	    strstr(read_file(s->log), "runtime error:") != NULL)
+		CHECK(false, "a sanitizer complained: %s", read_file(s->log));
+	unlink(s->log);
+}
+
+void
+server_destroy(struct server *s)
+{
+	char segment[96];
+	pid_t pids[4096];
+	int count;
+
+	while ((count = server_processes(s, "", pids, 4096)) > 0) {
+		for (int i = 0; i < count && i < 4096; i++)
+			kill(pids[i], SIGKILL);
+		while (waitpid(s->pid, NULL, WNOHANG) > 0)
+			continue;
+		pause_ms(5);
+	}
+	snprintf(segment, sizeof(segment), "/rosterd.%s", s->name);
+	shm_unlink(segment);
+	unlink(s->log);
+}
+
+int
+server_logged(const struct server *s, const char *text)
+{
+	char *log = read_file(s->log);
+	int count = 0;
+
+	for (const char *at = log; (at = strstr(at, text)) != NULL; at += strlen(text))
+		count++;
+	free(log);
+	return count;
+}
+
+bool
+server_await_log(const struct server *s, const char *text, int times, int timeout_ms)
+{
+	long long until = now_ms() + timeout_ms;
+
+	while (server_logged(s, text) < times) {
+		if (now_ms() >= until)
+			return false;
+		pause_ms(10);
+	}
+	return true;
+}
+
+json_t *
+server_dump(const struct server *s, const char *command)
+{
+	char line[256];
+	json_error_t error;
+	json_t *value;
+	FILE *pipe;
+
+	snprintf(line, sizeof(line), "%s --name %s --json %s",
+	    program("ROSTERD_DUMP", "build/rosterd-dump"), s->name, command);
+	pipe = popen(line, "r");
+	CHECK(pipe != NULL, "popen: %s", strerror(errno));
+	value = json_loadf(pipe, 0, &error);
+	CHECK(pclose(pipe) == 0, "\"%s\" failed", line);
+	CHECK(value != NULL, "\"%s\" is no JSON: %s", line, error.text);
+	return value;
+}
+
+long long
+server_counter(const struct server *s, const char *group, const char *name)
+{
+	json_t *stats = server_dump(s, "stats");
+	json_t *counters = json_object_get(stats, "counters");
+	json_t *counter = json_object_get(json_object_get(counters, group), name);
+	long long value;
+
+	CHECK(counter != NULL, "there is no counter %s.%s", group, name);
+	value = json_integer_value(counter);
+	json_decref(stats);
+	return value;
+}
+
+bool
+server_await_counter(const struct server *s, const char *group, const char *name,
+    long long least, int timeout_ms)
+{
+	long long until = now_ms() + timeout_ms;
+
+	while (server_counter(s, group, name) < least) {
+		if (now_ms() >= until)
+			return false;
+		pause_ms(10);
+	}
+	return true;
+}
+
+int
+server_descriptors(pid_t pid)
+{
+	char path[64];
+	DIR *directory;
+	int count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	if ((directory = opendir(path)) == NULL)
+		return -1;
+	while (readdir(directory) != NULL)
+		count++;
+	closedir(directory);
+	return count - 2;
+}

@@ -1,0 +1,58 @@
+/*
+ * server.h - an instance of the real server, for one test.
+ *
+ * The binary is $ROSTERD (build/rosterd if unset), the dump tool $ROSTERD_DUMP.
+ * Each instance has a name and a port of its own; its log goes to a file.
+ */
+#ifndef TESTS_SERVER_H
+#define TESTS_SERVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct server {
+	pid_t pid; /* of the listener */
+	int port;
+	char name[48];
+	char log[96]; /* path */
+};
+
+/* Start one with these options more (NULL-terminated, or NULL) and wait until it is ready. */
+void server_start(struct server *s, const char *const *options);
+
+/* Ask it to end, and check that it ends well and leaves nothing behind. */
+void server_stop(struct server *s);
+
+/* SIGKILL everything of it, and remove what that leaves. */
+void server_destroy(struct server *s);
+
+/* Number of times that text stands in its log. */
+int server_logged(const struct server *s, const char *text);
+
+/* Wait until it does, at least times times. */
+bool server_await_log(const struct server *s, const char *text, int times, int timeout_ms);
+
+/* Output of `rosterd-dump COMMAND --json`; the caller frees it. */
+json_t *server_dump(const struct server *s, const char *command);
+
+/* A counter, as in "ticker", "opened". */
+long long server_counter(const struct server *s, const char *group, const char *name);
+
+/* Wait until it is at least this. */
+bool server_await_counter(const struct server *s, const char *group, const char *name,
+    long long least, int timeout_ms);
+
+/* Processes of this instance with a title that begins so ("client", "ticker"); their pids. */
+int server_processes(const struct server *s, const char *title, pid_t *pids, int max);
+
+/* Wait until there are so many. */
+bool server_await_processes(const struct server *s, const char *title, int count, int timeout_ms);
+
+/* Descriptors that a process has open. */
+int server_descriptors(pid_t pid);
+
+/* Milliseconds on a clock that never goes back. */
+long long now_ms(void);
+
+#endif
