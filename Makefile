@@ -151,7 +151,7 @@ protocol: all check-deps $(OUT)/tests/protocol ## the real programs, driven by a
 	$(call say,TEST,$(OUT)/tests/protocol)
 	$(Q)ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
 	ROSTERD_ECHO=$(if $(filter asan,$(FLAVOUR)),$(OUT),build/echo)/rosterd \
-	$(OUT)/tests/protocol $(TESTS)
+	$(OUT)/tests/protocol --jobs 6 $(TESTS)
 
 clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the page
 	$(call say,TEST,tests/clients)

@@ -17,8 +17,9 @@ open_client(struct child *c)
 		c->out.broken = true;
 		return;
 	}
-	roster_first(&c->roster, &c->seat, &c->out);
+	roster_choose(&c->roster, &c->seat);
 	seat_open(&c->seat);
+	roster_first(&c->roster, &c->seat, &c->out);
 	log_info("client-open", "slot=%u token=%.8s peer=%s", c->seat.slot, c->seat.token,
 	    c->peer);
 }

@@ -125,13 +125,18 @@ begin(struct roster *r, struct seat *s, struct outbound *o, const struct iovec *
 }
 
 void
+roster_choose(struct roster *r, struct seat *s)
+{
+	snapshot_pin(s->header, s->self, &r->view);
+}
+
+void
 roster_first(struct roster *r, struct seat *s, struct outbound *o)
 {
 	struct iovec pieces[OUTBOUND_PIECES];
 	struct splice splice = {0};
 	int count = 0;
 
-	snapshot_pin(s->header, s->self, &r->view);
 	write_splice(r, s, &splice);
 	if (!r->own.failed)
 		cut_splice(r, &splice, pieces, &count);

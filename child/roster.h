@@ -27,8 +27,14 @@ struct roster {
 };
 
 /*
- * The first metadata, at once after the handshake and before seat_open(): so the
- * snapshot it shows is one that does not hold this client.
+ * Choose the snapshot for the first metadata.  To be called before seat_open():
+ * so it is one that does not hold this client.
+ */
+void roster_choose(struct roster *r, struct seat *s);
+
+/*
+ * Send it.  To be called after seat_open(): who knows this client's token, and be
+ * it from this packet, can send to it.
  */
 void roster_first(struct roster *r, struct seat *s, struct outbound *o);
 

@@ -38,6 +38,8 @@ adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	registry_seat(t, slot);
 	c->pid = load_relaxed(&e->pid);
 	c->back_ms = now_ms + WATCH_BACK_MS;
+	if (state == ENTRY_CLAIMED)
+		registry_adopt_claim(t, slot);
 	if (state == ENTRY_OPEN) {
 		registry_enlist(t, slot);
 		tick_look(t, slot);

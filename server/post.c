@@ -176,7 +176,7 @@ deliver_one(struct ticker *t, const struct delivery *d, uint32_t target)
 	struct mail_record *r;
 	uint64_t next;
 
-	if (receiver == ROLL_NOBODY) {
+	if (receiver == ROLL_NOBODY || !registry_is_open(t, receiver)) {
 		count_add(&t->header->counters.mail_unknown, 1);
 		return DELIVERED;
 	}
@@ -267,6 +267,7 @@ deliver_to_all(struct ticker *t, const struct delivery *d)
 	struct mail_ring log = segment_log(t->header);
 	uint64_t head = load_relaxed(&t->header->log_head);
 
+	registry_open_all(t);
 	if (!log_has_room(t, d->length))
 		return NO_ROOM;
 	store_relaxed(&journal->receiver_head, head);
@@ -396,6 +397,13 @@ may_post(const struct ticker *t, uint32_t slot)
 {
 	return slot < t->max_clients && t->clients[slot].open &&
 	       !t->clients[slot].blocked;
+}
+
+void
+post_mark(struct ticker *t, uint32_t slot)
+{
+	atomic_fetch_or_explicit(
+	    &t->commons->dirty[slot / 64], 1ULL << (slot % 64), memory_order_relaxed);
 }
 
 bool

@@ -17,6 +17,9 @@
 /* 0, or -1 and errno. */
 int post_make(struct ticker *t);
 
+/* Have this outbox looked at soon. */
+void post_mark(struct ticker *t, uint32_t slot);
+
 /* Deliver what lies in this outbox, as far as there is room. */
 void post_drain(struct ticker *t, uint32_t slot);
 

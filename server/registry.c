@@ -27,7 +27,8 @@ registry_make(struct ticker *t)
 	t->order = calloc(max, sizeof(*t->order));
 	t->leavers = calloc(max, sizeof(*t->leavers));
 	t->seated = calloc(max, sizeof(*t->seated));
-	if (t->seated == NULL || t->clients == NULL || t->free_slots == NULL ||
+	t->claimed = calloc(max, sizeof(*t->claimed));
+	if (t->claimed == NULL || t->seated == NULL || t->clients == NULL || t->free_slots == NULL ||
 	    t->order == NULL || t->leavers == NULL || roll_make(&t->roll, max) < 0)
 		return -1;
 	for (uint32_t slot = 0; slot < max; slot++) {
@@ -114,6 +115,43 @@ registry_seat(struct ticker *t, uint32_t slot)
 	t->seated[t->seated_count++] = slot;
 }
 
+/* The token is in the roll from when the slot is given until its client departs. */
+static void
+enroll(struct ticker *t, uint32_t slot)
+{
+	unsigned char token[MAIL_TOKEN];
+
+	if (token_decode(entry_of(t, slot)->token, token))
+		roll_add(&t->roll, token, slot);
+}
+
+static void
+strike(struct ticker *t, uint32_t slot)
+{
+	unsigned char token[MAIL_TOKEN];
+
+	if (token_decode(entry_of(t, slot)->token, token))
+		roll_remove(&t->roll, token);
+}
+
+/* Slots that are claimed, in any order; few, but when many connect at once. */
+static void
+add_claimed(struct ticker *t, uint32_t slot)
+{
+	t->clients[slot].claim = t->claimed_count;
+	t->claimed[t->claimed_count++] = slot;
+	enroll(t, slot);
+}
+
+static void
+drop_claimed(struct ticker *t, uint32_t slot)
+{
+	uint32_t last = t->claimed[--t->claimed_count];
+
+	t->claimed[t->clients[slot].claim] = last;
+	t->clients[last].claim = t->clients[slot].claim;
+}
+
 static void
 unseat(struct ticker *t, uint32_t slot)
 {
@@ -136,6 +174,7 @@ registry_claim(struct ticker *t, int line, int bell, const char *peer, uint32_t 
 		return LAYOUT_NO_SLOT;
 	t->free_count--;
 	registry_seat(t, slot);
+	registry_adopt_claim(t, slot);
 	seat_client(t, slot, line, bell, pid);
 	t->clients[slot].leave_ms = clock_ms() + t->start.claim_ms;
 	count_add(&t->header->counters.claimed, 1);
@@ -167,13 +206,16 @@ registry_return(
 }
 
 void
+registry_adopt_claim(struct ticker *t, uint32_t slot)
+{
+	add_claimed(t, slot);
+}
+
+void
 registry_enlist(struct ticker *t, uint32_t slot)
 {
-	unsigned char token[MAIL_TOKEN];
-
+	enroll(t, slot);
 	t->clients[slot].open = true;
-	if (token_decode(entry_of(t, slot)->token, token))
-		roll_add(&t->roll, token, slot);
 	t->order[t->order_count++] = slot;
 	t->roster_changed = true;
 	store_relaxed(&t->header->clients, t->order_count);
@@ -189,6 +231,7 @@ registry_open(struct ticker *t, uint32_t slot)
 	if (load_relaxed(&e->state) != ENTRY_CLAIMED || t->clients[slot].doomed)
 		return;
 	t->clients[slot].leave_ms = 0;
+	drop_claimed(t, slot);
 	store_relaxed(&box->log_start, load_relaxed(&t->header->log_head));
 	store_relaxed(&e->order, order);
 	store_relaxed(&t->header->order, order + 1);
@@ -198,12 +241,28 @@ registry_open(struct ticker *t, uint32_t slot)
 	registry_enlist(t, slot);
 	count_add(&t->header->counters.opened, 1);
 	tick_note(t, slot, CHANGE_OPENED);
-	/* What it posted or published before this message was read. */
+	/* What it posted or published before we knew. */
 	tick_look(t, slot);
-	post_drain(t, slot);
-	post_flush(t);
+	post_mark(t, slot);
 	/* Broadcasts begin for it here: let it see that. */
 	registry_ring(t, slot);
+}
+
+bool
+registry_is_open(struct ticker *t, uint32_t slot)
+{
+	if (!t->clients[slot].open &&
+	    load_acquire(&segment_slot(t->header, slot)->state) == SLOT_SERVING)
+		registry_open(t, slot);
+	return t->clients[slot].open;
+}
+
+void
+registry_open_all(struct ticker *t)
+{
+	/* Backwards: one that is opened is replaced by the last. */
+	for (uint32_t i = t->claimed_count; i-- > 0;)
+		(void)registry_is_open(t, t->claimed[i]);
 }
 
 static void
@@ -211,7 +270,6 @@ delist(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
 	struct entry *e = entry_of(t, slot);
-	unsigned char token[MAIL_TOKEN];
 	uint32_t at = 0;
 
 	while (t->order[at] != slot)
@@ -219,8 +277,6 @@ delist(struct ticker *t, uint32_t slot)
 	memmove(&t->order[at], &t->order[at + 1],
 	    (t->order_count - at - 1) * sizeof(*t->order));
 	t->order_count--;
-	if (token_decode(e->token, token))
-		roll_remove(&t->roll, token);
 	if (c->opened != 0) {
 		struct leaver *l = &t->leavers[t->leaver_count++];
 
@@ -238,9 +294,14 @@ void
 registry_depart(struct ticker *t, uint32_t slot)
 {
 	bool was_open = t->clients[slot].open;
+	uint32_t state = load_relaxed(&entry_of(t, slot)->state);
 
 	if (was_open)
 		post_drain(t, slot);
+	if (state == ENTRY_CLAIMED)
+		drop_claimed(t, slot);
+	if (state != ENTRY_LEAVING)
+		strike(t, slot);
 	t->clients[slot].leave_ms = clock_ms() + LEAVE_MS;
 	store_release(&entry_of(t, slot)->state, ENTRY_LEAVING);
 	FAULT("registry.leaving");

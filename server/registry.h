@@ -28,6 +28,15 @@ bool registry_return(
 void registry_open(struct ticker *t, uint32_t slot);
 
 /*
+ * The same for clients whose child has said so in its slot, though its message
+ * was not read yet.  Asked before a packet is delivered: whoever has seen a
+ * token may send to it, and whoever is there gets what is for all.  The first
+ * tells whether this one is open, then; the second looks at all.
+ */
+bool registry_is_open(struct ticker *t, uint32_t slot);
+void registry_open_all(struct ticker *t);
+
+/*
  * The client is no more, whether or not its child still is: nobody sees it, and
  * what it posted is on its way.
  */
@@ -54,6 +63,9 @@ registry_kill(struct ticker *t, uint32_t slot, enum kill_reason reason, const ch
 
 /* Take a slot into use, with the private memory of a client that has said nothing yet. */
 void registry_seat(struct ticker *t, uint32_t slot);
+
+/* Put one that is between its handshake and us on the list of those. */
+void registry_adopt_claim(struct ticker *t, uint32_t slot);
 
 /* Put an open client on the lists. */
 void registry_enlist(struct ticker *t, uint32_t slot);

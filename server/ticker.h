@@ -52,6 +52,7 @@ struct client {
 	uint64_t back_ms;  /* until when it may come back; 0: it is here */
 	uint64_t leave_ms; /* until when it may be claimed or leaving; 0: it is open */
 	uint32_t seat;     /* its place in t->seated */
+	uint32_t claim; /* its place in t->claimed */
 	bool open;
 	bool look;    /* its properties are to be read at the next tick */
 	bool blocked; /* it is in the list of senders that wait for room */
@@ -96,13 +97,15 @@ struct ticker {
 	uint32_t free_count;
 	uint32_t *seated; /* slots that are in use, in any order */
 	uint32_t seated_count;
+	uint32_t *claimed; /* of these, whose handshake is not done */
+	uint32_t claimed_count;
 	uint32_t *order; /* open clients by order of connection */
 	uint32_t order_count;
 	uint32_t *look; /* slots whose properties are to be read */
 	uint32_t look_count;
 	struct leaver *leavers;
 	uint32_t leaver_count;
-	struct roll roll; /* token -> slot, of open clients */
+	struct roll roll; /* token -> slot, of all that have one and have not departed */
 	struct stranger strangers[TICKER_STRANGERS_MAX];
 	uint32_t stranger_count;
 	int listeners[TICKER_LISTENERS_MAX]; /* control connections, or -1 */

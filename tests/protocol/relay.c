@@ -223,6 +223,31 @@ Test(relay, receiver_that_is_not_connected_is_skipped_and_counted)
 	cr_assert_eq(server_counter(&s, "ticker", "mail_unknown"), before + 2);
 }
 
+/* Whoever has seen a token may send to it, and whoever is there gets what is for all. */
+Test(relay, a_token_can_be_sent_to_as_soon_as_its_client_knows_it)
+{
+	for (int n = 0; n < 300; n++) {
+		struct roster rn;
+		struct ws wn;
+		int got = 0;
+
+		roster_open(&rn, &wn, s.port);
+		ws_text(&w[0], "{\"to\":\"%s\",\"packet\":{\"type\":\"one\"}}", rn.me);
+		ws_text(&w[0], "{\"to\":\"*\",\"packet\":{\"type\":\"all\"}}");
+		while (got < 2) {
+			json_t *packet = ws_packet(&wn, 3000);
+
+			cr_assert_not_null(packet, "round %d: %d of 2 packets came", n, got);
+			if (!roster_take(&rn, packet))
+				cr_assert_str_eq(json_string_value(json_object_get(packet, "type")),
+				    got++ == 0 ? "one" : "all");
+			json_decref(packet);
+		}
+		ws_reset(&wn);
+		roster_free(&rn);
+	}
+}
+
 Test(relay, other_types_to_the_server_are_ignored_and_counted)
 {
 	ws_text(&w[0], "{\"to\":\"server\",\"packet\":{\"type\":\"t\",\"t\":1}}");
