@@ -106,8 +106,12 @@ void
 registry_seat(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
+	/* The one before may still stand in these lists: to be in twice would be too often. */
+	bool look = c->look, touched = c->touched;
 
 	memset(c, 0, sizeof(*c));
+	c->look = look;
+	c->touched = touched;
 	c->line = c->bell = c->death = -1;
 	c->length = 2;
 	memcpy(ticker_text(t, slot), "{}", 2);

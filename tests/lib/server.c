@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,6 +28,14 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+int
+patience(int ms)
+{
+	const char *slow = getenv("ROSTERD_SLOW");
+
+	return slow != NULL ? ms * atoi(slow) : ms;
 }
 
 static const char *
@@ -60,6 +69,8 @@ run_server(const struct server *s, const char *const *options, int ready)
 	dup2(log, STDERR_FILENO);
 	dup2(log, STDOUT_FILENO);
 	setpgid(0, 0);
+	/* A test that fails is gone without a word: then the server goes, too. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	execv(program("ROSTERD", "build/rosterd"), (char *const *)(uintptr_t)arguments);
 	_exit(127);
 }

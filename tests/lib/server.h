@@ -52,6 +52,9 @@ bool server_await_processes(const struct server *s, const char *title, int count
 /* Descriptors that a process has open. */
 int server_descriptors(pid_t pid);
 
+/* So many ms, or more where everything is slower: times $ROSTERD_SLOW (sanitizers). */
+int patience(int ms);
+
 /* Milliseconds on a clock that never goes back. */
 long long now_ms(void);
 

@@ -79,7 +79,8 @@ read_answer(struct ws *w)
 	long long until = now_ms() + 10000;
 	char *end;
 
-	while ((end = memmem(w->in + w->begin, w->end - w->begin, "\r\n\r\n", 4)) == NULL)
+	while (w->in == NULL ||
+	       (end = memmem(w->in + w->begin, w->end - w->begin, "\r\n\r\n", 4)) == NULL)
 		CHECK(fill(w, until), "no whole answer to the handshake: %.*s",
 		    (int)(w->end - w->begin), w->in + w->begin);
 	*end = '\0';

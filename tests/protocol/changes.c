@@ -173,7 +173,8 @@ Test(changes, slow_client_gets_merged_changes_and_the_newest_metadata, .timeout 
 		}
 		snprintf(object, sizeof(object), "%d", round);
 		for (int i = 0; i < CROWD; i++)
-			roster_await_property(&r[i], &w[i], r[CROWD - 1].me, "round", object, 20000);
+			roster_await_property(&r[i], &w[i], r[CROWD - 1].me, "round", object,
+			    patience(20000));
 	}
 	/* While it is behind: one leaves, one comes, one comes and goes. */
 	ws_close(&w[0]);

@@ -331,6 +331,6 @@ Test(process, every_change_reaches_each_of_300_clients_in_time_and_once, .timeou
 		cr_assert_lt(now_ms(), next_change + 20000, "a client misses changes");
 	}
 	fprintf(stderr, "worst delay of a change at %d clients: %lld ms\n", CLIENTS, worst);
-	cr_assert_leq(worst, 1000);
+	cr_assert_leq(worst, patience(1000));
 	server_stop(&s);
 }
