@@ -17,6 +17,9 @@ log_set_level(enum log_level level)
 	threshold = level;
 }
 
+static size_t add(char *line, size_t length, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 static size_t
 add(char *line, size_t length, const char *format, ...)
 {
@@ -42,6 +45,10 @@ add_time(char *line)
 	    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
 	    (int)(now.tv_nsec / 1000000));
 }
+
+static void write_line(
+    enum log_level level, const char *event, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 static void
 write_line(enum log_level level, const char *event, const char *format, va_list arguments)
