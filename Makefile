@@ -28,8 +28,8 @@ SHM := layout segment lock ring slot mail snapshot scan span utf8 text token reg
 DUMP := dump dump_clients dump_changes dump_stats
 CHILD := child greet serve farewell confine seat inbound frames request answer page \
 	websocket message packet properties session outbox outbound roster mailbag
-SERVER := options listener keeper spawn sockets ticker reception registry peer roll \
-	tick render post watch adopt
+SERVER := options listener keeper spawn sockets ticker reception registry departure peer roll \
+	tick render post parcel watch adopt
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))

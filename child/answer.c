@@ -43,8 +43,7 @@ demanded(int status)
 }
 
 static void
-write_head(
-    struct text *out, int status, const char *type, size_t length, const char *more)
+write_head(struct text *out, int status, const char *type, size_t length, const char *more)
 {
 	char date[64];
 	time_t now = time(NULL);
@@ -85,8 +84,7 @@ answer_write(struct text *out, const struct verdict *v)
 		return;
 	}
 	write_head(out, 200, "text/html", page_length(),
-	    "Content-Security-Policy: " PAGE_POLICY
-	    "\r\nReferrer-Policy: no-referrer\r\n");
+	    "Content-Security-Policy: " PAGE_POLICY "\r\nReferrer-Policy: no-referrer\r\n");
 	if (!v->head_only)
 		text_add(out, page_bytes(), page_length());
 }

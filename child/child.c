@@ -28,9 +28,8 @@
 #include "serve.h"
 #include "state.h"
 
-#define TAKE_MS \
-	5000 /* longest wait for a ticker before the client is told to come back */
-#define RETURN_MS 50       /* between tries to find the next ticker, at first ... */
+#define TAKE_MS 5000 /* longest wait for a ticker before the client is told to come back */
+#define RETURN_MS 50 /* between tries to find the next ticker, at first ... */
 #define RETURN_MAX_MS 1000 /* ... and after a while */
 #define GIVE_UP_MS 60000   /* without a ticker for so long there will be none */
 
@@ -181,12 +180,10 @@ wait_for_events(struct child *c)
 static void
 obey_before_service(struct child *c)
 {
-	struct verdict down = {.kind = REQUEST_REFUSED,
-	    .status = 503,
-	    .reason = "The server is going down."};
+	struct verdict down = {
+	    .kind = REQUEST_REFUSED, .status = 503, .reason = "The server is going down."};
 
-	if (c->phase == PHASE_HANDSHAKE &&
-	    load_acquire(&c->seat.mailbox->stop) != STOP_NOT)
+	if (c->phase == PHASE_HANDSHAKE && load_acquire(&c->seat.mailbox->stop) != STOP_NOT)
 		farewell_answer(c, &down);
 }
 
@@ -239,8 +236,7 @@ take_seat(struct child *c, const struct child_start *start)
 	case SEAT_FULL: farewell_turn_away(start->client, "All places are taken.");
 	case SEAT_CLOSED: farewell_turn_away(start->client, "The server is going down.");
 	case SEAT_NO_TICKER:
-		log_error(
-		    "no-seat", "peer=%s errno=\"%s\"", start->peer, strerror(errno));
+		log_error("no-seat", "peer=%s errno=\"%s\"", start->peer, strerror(errno));
 		farewell_turn_away(start->client, "The server is not ready.");
 	}
 }

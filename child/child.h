@@ -13,10 +13,9 @@
 
 /* What the operator chose and a child needs to know; fixed before the first fork. */
 struct child_settings {
-	const char *name; /* of the instance */
-	const char
-	    *origin; /* --origin: "*", a list with commas, or NULL for the same host */
-	uint32_t max_packet;     /* bytes */
+	const char *name;    /* of the instance */
+	const char *origin;  /* --origin: "*", a list with commas, or NULL for the same host */
+	uint32_t max_packet; /* bytes */
 	uint32_t max_properties; /* bytes */
 	uint32_t backlog;        /* bytes kept for a slow client before it is closed */
 	uint32_t ping_ms;        /* between pings */

@@ -59,11 +59,10 @@ check_data_opcode(const struct frames *f, struct violation *v)
 	switch (f->opcode) {
 	case OPCODE_CONTINUATION:
 		if (!f->in_message)
-			return refuse(v, PROTOCOL_ERROR,
-			    "continuation without a start (RFC 6455 5.4)");
-		if (reserved)
 			return refuse(
-			    v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
+			    v, PROTOCOL_ERROR, "continuation without a start (RFC 6455 5.4)");
+		if (reserved)
+			return refuse(v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
 		return 0;
 	case OPCODE_TEXT:
 	case OPCODE_BINARY:
@@ -89,8 +88,7 @@ check_first(const struct frames *f, struct violation *v)
 	if (f->opcode > OPCODE_PONG)
 		return refuse(v, PROTOCOL_ERROR, "reserved opcode (RFC 6455 5.2)");
 	if ((f->header[0] & 0x80) == 0)
-		return refuse(
-		    v, PROTOCOL_ERROR, "fragmented control frame (RFC 6455 5.5)");
+		return refuse(v, PROTOCOL_ERROR, "fragmented control frame (RFC 6455 5.5)");
 	if ((f->header[0] & 0x40) != 0)
 		return refuse(v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
 	return 0;
@@ -104,8 +102,7 @@ check_second(struct frames *f, struct violation *v)
 	if ((f->header[1] & 0x80) == 0)
 		return refuse(v, PROTOCOL_ERROR, "unmasked frame (RFC 6455 5.1)");
 	if (f->opcode >= 8 && length > 125)
-		return refuse(
-		    v, PROTOCOL_ERROR, "control frame over 125 bytes (RFC 6455 5.5)");
+		return refuse(v, PROTOCOL_ERROR, "control frame over 125 bytes (RFC 6455 5.5)");
 	if (f->opcode == OPCODE_CLOSE && length == 1)
 		return refuse(
 		    v, PROTOCOL_ERROR, "close frame with half a code (RFC 6455 5.5.1)");
@@ -125,8 +122,7 @@ check_length(struct frames *f, struct violation *v)
 		for (unsigned i = 0; i < bytes; i++)
 			length = length << 8 | f->header[2 + i];
 		if (length >> 63 != 0)
-			return refuse(
-			    v, PROTOCOL_ERROR, "length over 2^63 (RFC 6455 5.2)");
+			return refuse(v, PROTOCOL_ERROR, "length over 2^63 (RFC 6455 5.2)");
 		if (length < (bytes == 2 ? 126U : 65536U))
 			return refuse(v, PROTOCOL_ERROR,
 			    "length not in its shortest form (RFC 6455 5.2)");

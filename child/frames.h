@@ -48,8 +48,8 @@ void frames_start(struct frames *f, uint32_t max_message);
  * all if it is not complete.  *ended says that they complete a frame (f->opcode
  * tells which).  0 with *v filled in: a rule was violated, pass on nothing more.
  */
-size_t frames_walk(struct frames *f, const unsigned char *bytes, size_t length,
-    bool *ended, struct violation *v);
+size_t frames_walk(struct frames *f, const unsigned char *bytes, size_t length, bool *ended,
+    struct violation *v);
 
 /* Fill in a violation; the reason is cut to what fits, at the end of a character. */
 void violation_set(struct violation *v, uint16_t code, const char *format, ...)

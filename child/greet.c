@@ -20,8 +20,8 @@ open_client(struct child *c)
 	roster_choose(&c->roster, &c->seat);
 	seat_open(&c->seat);
 	roster_first(&c->roster, &c->seat, &c->out);
-	log_info("client-open", "slot=%u token=%.8s peer=%s", c->seat.slot, c->seat.token,
-	    c->peer);
+	log_info(
+	    "client-open", "slot=%u token=%.8s peer=%s", c->seat.slot, c->seat.token, c->peer);
 }
 
 void

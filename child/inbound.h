@@ -41,10 +41,10 @@ enum inbound_head inbound_head(struct inbound *in, const char **head, size_t *le
 enum inbound_frame {
 	INBOUND_FRAME_NONE, /* nothing there */
 	INBOUND_FRAME_PART, /* *bytes, *length: a piece of a frame for the engine */
-	INBOUND_FRAME_END, /* the same, and the frame is complete; frames.opcode is its kind */
-	INBOUND_FRAME_BAD, /* *v says which rule was broken */
+	INBOUND_FRAME_END,  /* the same, and the frame is complete; frames.opcode is its kind */
+	INBOUND_FRAME_BAD,  /* *v says which rule was broken */
 };
-enum inbound_frame inbound_frame(
-    struct inbound *in, const char **bytes, size_t *length, struct violation *v);
+enum inbound_frame
+inbound_frame(struct inbound *in, const char **bytes, size_t *length, struct violation *v);
 
 #endif

@@ -25,9 +25,8 @@ check_open(struct mailbag *m, const struct seat *s)
 bool
 mailbag_pending(struct mailbag *m, const struct seat *s)
 {
-	return check_open(m, s) &&
-	       (load_acquire(&s->header->log_head) != m->log_tail ||
-		   load_acquire(&s->mailbox->inbox_head) != m->inbox_tail);
+	return check_open(m, s) && (load_acquire(&s->header->log_head) != m->log_tail ||
+				       load_acquire(&s->mailbox->inbox_head) != m->inbox_tail);
 }
 
 static void

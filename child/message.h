@@ -27,8 +27,8 @@ enum message_state {
 };
 
 /* The next piece.  Text that is not UTF-8 is refused at the first bad byte. */
-enum message_state message_add(struct message *m, const char *piece, size_t size,
-    bool first, bool last, const char **bytes, size_t *length, struct violation *v);
+enum message_state message_add(struct message *m, const char *piece, size_t size, bool first,
+    bool last, const char **bytes, size_t *length, struct violation *v);
 
 /* Keep what message_add() handed out: it is needed longer.  False: no memory. */
 bool message_keep(struct message *m, const char **bytes, size_t length);

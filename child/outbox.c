@@ -51,8 +51,7 @@ reserve(struct seat *s, uint32_t size, uint64_t *next)
 	/* As with a doorbell: say that one waits, then look once more. */
 	store_relaxed(&s->self->crowded, 1);
 	fence_full();
-	return mail_reserve(
-	    &ring, head, load_acquire(&s->mailbox->outbox_tail), size, next);
+	return mail_reserve(&ring, head, load_acquire(&s->mailbox->outbox_tail), size, next);
 }
 
 bool
@@ -90,8 +89,8 @@ outbox_post(struct seat *s, const struct packet *p)
 void
 outbox_ring(struct seat *s)
 {
-	atomic_fetch_or_explicit(&s->commons->dirty[s->slot / 64], 1ULL << (s->slot % 64),
-	    memory_order_release);
+	atomic_fetch_or_explicit(
+	    &s->commons->dirty[s->slot / 64], 1ULL << (s->slot % 64), memory_order_release);
 	FAULT("outbox.dirty");
 	seat_ring_ticker(s);
 }

@@ -48,8 +48,7 @@ parse_to(struct packet *p, struct violation *v)
 		return refuse(v, "\"to\" must be a string or an array of strings");
 	while (span_next_element(&rest, &name))
 		if (!count_name(p, name))
-			return refuse(
-			    v, "\"to\" must be a string or an array of strings");
+			return refuse(v, "\"to\" must be a string or an array of strings");
 	return true;
 }
 

@@ -47,8 +47,7 @@ unchanged(const struct properties *p)
 	const char *old = p->text.length != 0 ? p->text.bytes : "{}";
 	size_t length = p->text.length != 0 ? p->text.length : 2;
 
-	return p->next_text.length == length &&
-	       memcmp(p->next_text.bytes, old, length) == 0;
+	return p->next_text.length == length && memcmp(p->next_text.bytes, old, length) == 0;
 }
 
 /* Set or delete one member of the next state; -1 if there is no memory. */
@@ -70,8 +69,7 @@ apply(struct properties *p, struct span key, struct span value, struct text *scr
 	}
 	span_compact(value, scratch);
 	kept = json_stringn_nocheck(scratch->bytes + length, scratch->length - length);
-	return json_object_setn_new_nocheck(
-	    p->next_members, scratch->bytes, length, kept);
+	return json_object_setn_new_nocheck(p->next_members, scratch->bytes, length, kept);
 }
 
 static int
@@ -97,8 +95,8 @@ add_name(struct text *out, const char *name, size_t length)
 	if (string == NULL || !text_reserve(out, most)) {
 		out->failed = true;
 	} else {
-		out->length += json_dumpb(string, out->bytes + out->length, most,
-		    JSON_ENCODE_ANY | JSON_COMPACT);
+		out->length += json_dumpb(
+		    string, out->bytes + out->length, most, JSON_ENCODE_ANY | JSON_COMPACT);
 	}
 	json_decref(string);
 }
@@ -122,8 +120,7 @@ render(json_t *members, struct text *out)
 }
 
 enum properties_result
-properties_merge(
-    struct properties *p, struct span object, uint32_t max, struct violation *v)
+properties_merge(struct properties *p, struct span object, uint32_t max, struct violation *v)
 {
 	if (*object.at != '{') {
 		violation_set(v, POLICY, "\"properties\" must be an object");

@@ -21,9 +21,8 @@
 #include "frames.h"
 
 struct properties {
-	json_t *members; /* name -> value as text; NULL: none was ever set */
-	struct text
-	    text; /* all of it as one JSON object, or empty if none was ever set */
+	json_t *members;  /* name -> value as text; NULL: none was ever set */
+	struct text text; /* all of it as one JSON object, or empty if none was ever set */
 	json_t *next_members;
 	struct text next_text;
 };
@@ -35,8 +34,8 @@ enum properties_result {
 };
 
 /* object is any JSON value that scan_check() passed; max is for the whole text, in bytes. */
-enum properties_result properties_merge(
-    struct properties *p, struct span object, uint32_t max, struct violation *v);
+enum properties_result
+properties_merge(struct properties *p, struct span object, uint32_t max, struct violation *v);
 
 void properties_commit(struct properties *p);
 

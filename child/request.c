@@ -47,8 +47,7 @@ request_length(const char *bytes, size_t length)
 static bool
 token_character(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') ||
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
@@ -113,12 +112,11 @@ parse_first_line(struct request *r, struct span line, struct verdict *v)
 		return refuse(v, 505, "HTTP/1.1 is needed, this is HTTP/1.%c.",
 		    version.at[7] == '0' ? '0' : '?');
 	if (target.at[0] != '/')
-		return refuse(
-		    v, 400, "The target of the request has to begin with a slash.");
+		return refuse(v, 400, "The target of the request has to begin with a slash.");
 	for (size_t i = 0; i < target.length; i++)
 		if (target.at[i] <= 0x20 || target.at[i] >= 0x7f)
-			return refuse(v, 400,
-			    "There is a byte in the target that must be escaped.");
+			return refuse(
+			    v, 400, "There is a byte in the target that must be escaped.");
 	r->path = cut(&target, '?');
 	return true;
 }
@@ -129,8 +127,7 @@ parse_header(struct request *r, struct span line, struct verdict *v)
 	struct request_header *h = &r->headers[r->count];
 
 	if (r->count == REQUEST_HEADERS_MAX)
-		return refuse(
-		    v, 431, "There are more than %u headers.", REQUEST_HEADERS_MAX);
+		return refuse(v, 431, "There are more than %u headers.", REQUEST_HEADERS_MAX);
 	if (memchr(line.at, ':', line.length) == NULL)
 		return refuse(v, 400, "Header line %u has no colon.", r->count + 1);
 	h->name = cut(&line, ':');
@@ -141,8 +138,8 @@ parse_header(struct request *r, struct span line, struct verdict *v)
 		unsigned char c = (unsigned char)h->value.at[i];
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return refuse(v, 400, "Header line %u has a control character.",
-			    r->count + 1);
+			return refuse(
+			    v, 400, "Header line %u has a control character.", r->count + 1);
 	}
 	r->count++;
 	return true;
@@ -219,8 +216,7 @@ without_port(struct span host, const char *port)
 {
 	size_t length = strlen(port);
 
-	if (host.length > length &&
-	    strncmp(host.at + host.length - length, port, length) == 0)
+	if (host.length > length && strncmp(host.at + host.length - length, port, length) == 0)
 		host.length -= length;
 	return host;
 }
@@ -276,8 +272,7 @@ judge_upgrade(const struct request *r, const char *origins, struct verdict *v)
 	if (!same(r->method, "GET"))
 		return refuse(v, 400, "A WebSocket handshake is a GET request.");
 	if (!list_has(r, "Upgrade", "websocket"))
-		return refuse(
-		    v, 400, "The only upgrade that is offered here is websocket.");
+		return refuse(v, 400, "The only upgrade that is offered here is websocket.");
 	if (!list_has(r, "Connection", "Upgrade"))
 		return refuse(v, 400, "The header \"Connection: Upgrade\" is missing.");
 	if (!request_header(r, "Host", &value) || value.length == 0)
@@ -312,12 +307,10 @@ request_judge(const struct request *r, const char *origins, struct verdict *v)
 		return;
 	}
 	v->head_only = r->method.length == 4 && memcmp(r->method.at, "HEAD", 4) == 0;
-	if (!v->head_only &&
-	    !(r->method.length == 3 && memcmp(r->method.at, "GET", 3) == 0)) {
+	if (!v->head_only && !(r->method.length == 3 && memcmp(r->method.at, "GET", 3) == 0)) {
 		refuse(v, 405, "Only GET and HEAD are served here.");
 	} else if (r->path.length != 1) {
-		refuse(v, 404,
-		    "There is a page at / and a WebSocket; there is nothing else.");
+		refuse(v, 404, "There is a page at / and a WebSocket; there is nothing else.");
 	} else {
 		v->kind = REQUEST_PAGE;
 		v->status = 200;
@@ -325,8 +318,8 @@ request_judge(const struct request *r, const char *origins, struct verdict *v)
 }
 
 size_t
-request_upgrade(const struct request *r, const char *const *subprotocols,
-    char out[REQUEST_UPGRADE_MAX])
+request_upgrade(
+    const struct request *r, const char *const *subprotocols, char out[REQUEST_UPGRADE_MAX])
 {
 	struct span key = {"", 0};
 	const char *chosen = NULL;

@@ -54,8 +54,7 @@ struct verdict {
 size_t request_length(const char *bytes, size_t length);
 
 /* Take the head apart; false and *verdict if it is not a request. */
-bool request_parse(
-    struct request *r, const char *head, size_t length, struct verdict *verdict);
+bool request_parse(struct request *r, const char *head, size_t length, struct verdict *verdict);
 
 /*
  * Decide.  origins is "*", a list with commas, or NULL: only pages from the
@@ -68,8 +67,8 @@ void request_judge(const struct request *r, const char *origins, struct verdict 
  * subprotocols are those that the engine has, NULL-terminated.  The return is
  * its length, under REQUEST_UPGRADE_MAX.
  */
-size_t request_upgrade(const struct request *r, const char *const *subprotocols,
-    char out[REQUEST_UPGRADE_MAX]);
+size_t request_upgrade(
+    const struct request *r, const char *const *subprotocols, char out[REQUEST_UPGRADE_MAX]);
 
 /* The value of a header, the first if there are several; false if there is none. */
 bool request_header(const struct request *r, const char *name, struct span *value);

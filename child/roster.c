@@ -52,8 +52,8 @@ write_splice(struct roster *r, const struct seat *s, struct splice *splice)
 	const char *comma = v->count > 0 ? "," : "";
 	size_t name = strlen(comma) + TOKEN_LENGTH + 2;
 	size_t entry = name + 3;
-	size_t length = sizeof(SNAPSHOT_HEAD) - 1 + TOKEN_LENGTH + v->names_length +
-			name + v->people_length + entry + v->tail_length;
+	size_t length = sizeof(SNAPSHOT_HEAD) - 1 + TOKEN_LENGTH + v->names_length + name +
+			v->people_length + entry + v->tail_length;
 	unsigned char header[10];
 	size_t start = r->own.length;
 
@@ -95,8 +95,7 @@ cut_shared(const struct roster *r, const struct seat *s, struct iovec *pieces, i
 
 	add_piece(pieces, count, v->head, v->head_length);
 	add_piece(pieces, count, s->token, TOKEN_LENGTH);
-	add_piece(
-	    pieces, count, v->names, v->names_length + v->people_length + v->tail_length);
+	add_piece(pieces, count, v->names, v->names_length + v->people_length + v->tail_length);
 }
 
 static void
@@ -108,8 +107,8 @@ finish(struct roster *r, struct seat *s)
 }
 
 static void
-begin(struct roster *r, struct seat *s, struct outbound *o, const struct iovec *pieces,
-    int count)
+begin(
+    struct roster *r, struct seat *s, struct outbound *o, const struct iovec *pieces, int count)
 {
 	r->sending = true;
 	r->taken = r->view.number;

@@ -39,8 +39,7 @@ void roster_choose(struct roster *r, struct seat *s);
 void roster_first(struct roster *r, struct seat *s, struct outbound *o);
 
 /* Is there something to do? */
-bool
-roster_pending(const struct roster *r, const struct seat *s, const struct outbound *o);
+bool roster_pending(const struct roster *r, const struct seat *s, const struct outbound *o);
 
 /*
  * Begin, finish or give up sending, as it is time.  False: the client missed

@@ -67,8 +67,7 @@ judge(struct seat *s, const struct register_message *m)
 {
 	switch (m->kind) {
 	case REGISTER_WELCOME:
-		if (m->slot >= s->header->limits.max_clients ||
-		    m->segment != s->header->id)
+		if (m->slot >= s->header->limits.max_clients || m->segment != s->header->id)
 			return SEAT_CLOSED;
 		s->slot = m->slot;
 		s->generation = m->generation;
@@ -127,8 +126,7 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 	memset(s, 0, sizeof(*s));
 	s->line = s->ticker_bell = -1;
 	s->header = start->header;
-	s->address_length =
-	    register_address(&s->address, geteuid(), start->settings->name);
+	s->address_length = register_address(&s->address, geteuid(), start->settings->name);
 	if ((s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
 		return SEAT_NO_TICKER;
 	while ((answer = ask(s, start->peer, deadline)) == SEAT_NO_TICKER) {
@@ -188,8 +186,7 @@ seat_hear(struct seat *s)
 			return SEAT_EVICTED;
 		s->welcome = true;
 		/* What happened while no ticker was there. */
-		if (s->open &&
-		    say(s, s->closing ? REGISTER_CLOSE : REGISTER_OPEN, NULL) < 0)
+		if (s->open && say(s, s->closing ? REGISTER_CLOSE : REGISTER_OPEN, NULL) < 0)
 			break;
 	}
 	if (result < 0 && errno == EAGAIN)

@@ -73,8 +73,8 @@ on_data(void *user, const char *bytes, size_t length, bool first, bool last)
 	if (c->phase != PHASE_SERVING)
 		return;
 	c->message.binary = c->in.frames.message_binary;
-	switch (message_add(
-	    &c->message, bytes, length, first, last, &whole, &whole_length, &v)) {
+	switch (
+	    message_add(&c->message, bytes, length, first, last, &whole, &whole_length, &v)) {
 	case MESSAGE_PART: break;
 	case MESSAGE_BAD: farewell_punish(c, &v); break;
 	case MESSAGE_WHOLE:
@@ -220,8 +220,7 @@ serve_turn(struct child *c, uint64_t now)
 	if (websocket_is_echo() || c->phase != PHASE_SERVING)
 		return;
 	if (!roster_service(&c->roster, &c->seat, &c->out))
-		farewell_close_for(
-		    c, 1013, "too slow: missed more ticks than are remembered");
+		farewell_close_for(c, 1013, "too slow: missed more ticks than are remembered");
 	mailbag_service(&c->mailbag, &c->seat, &c->out);
 	store_relaxed(&c->seat.self->backlog, (uint32_t)outbound_backlog(&c->out));
 	if (outbound_backlog(&c->out) > c->settings->backlog)

@@ -19,8 +19,8 @@ publish(struct session *n, struct seat *s)
 		count_add(&s->self->counters.lock_waits, 1);
 	slot_flip(s->self);
 	/* A full ring has set its mark: the ticker will look everywhere. */
-	(void)ring_append(&s->commons->ring, s->commons->changes, layout->ring_count,
-	    s->slot, s->generation, CHANGE_PROPERTIES);
+	(void)ring_append(&s->commons->ring, s->commons->changes, layout->ring_count, s->slot,
+	    s->generation, CHANGE_PROPERTIES);
 	(void)lock_release(&s->user);
 	properties_commit(&n->properties);
 	count_add(&s->self->counters.properties_set, 1);
@@ -28,8 +28,7 @@ publish(struct session *n, struct seat *s)
 }
 
 static enum session_result
-server_part(
-    struct session *n, struct seat *s, const struct packet *p, struct violation *v)
+server_part(struct session *n, struct seat *s, const struct packet *p, struct violation *v)
 {
 	if (!packet_sets_properties(p)) {
 		count_add(&s->self->counters.ignored, 1);
@@ -43,8 +42,8 @@ server_part(
 }
 
 enum session_result
-session_packet(struct session *n, struct seat *s, const char *text, size_t length,
-    struct violation *v)
+session_packet(
+    struct session *n, struct seat *s, const char *text, size_t length, struct violation *v)
 {
 	struct packet p;
 	enum session_result result;

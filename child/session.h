@@ -15,9 +15,8 @@
 struct session {
 	uint32_t max_properties;
 	struct properties properties;
-	bool
-	    own_part_done; /* of the packet that is being handled: what is for the server */
-	bool posted;       /* the outbox has something that the ticker was not told of */
+	bool own_part_done; /* of the packet that is being handled: what is for the server */
+	bool posted;        /* the outbox has something that the ticker was not told of */
 };
 
 enum session_result {
@@ -31,8 +30,8 @@ enum session_result {
  * Handle one packet.  After a wait, call again with the same text: what was
  * done is not done twice.
  */
-enum session_result session_packet(struct session *n, struct seat *s, const char *text,
-    size_t length, struct violation *v);
+enum session_result session_packet(
+    struct session *n, struct seat *s, const char *text, size_t length, struct violation *v);
 
 /* Tell the ticker about what was posted. */
 void session_ring(struct session *n, struct seat *s);

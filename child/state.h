@@ -41,8 +41,7 @@ struct child {
 	int epoll;
 	uint32_t interest; /* events that are asked of the client's socket */
 
-	enum session_result
-	    waiting; /* for what `packet` waits; SESSION_DONE: there is none */
+	enum session_result waiting; /* for what `packet` waits; SESSION_DONE: there is none */
 	const char *packet;
 	size_t packet_length;
 

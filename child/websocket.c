@@ -103,8 +103,7 @@ on_event(struct lws *connection, enum lws_callback_reasons reason, void *user, v
 			return begin_close(connection);
 		engine.closing = true;
 		return 0;
-	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return engine.closing ? begin_close(connection) : 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE: return engine.closing ? begin_close(connection) : 0;
 	case LWS_CALLBACK_WSI_DESTROY:
 		engine.ended = true;
 		engine.events->ended(engine.user);
@@ -235,8 +234,8 @@ websocket_close(uint16_t code, const char *reason)
 		return;
 	engine.closing = true;
 	engine.close_code = code;
-	memcpy(engine.close_reason, reason,
-	    strnlen(reason, sizeof(engine.close_reason) - 1) + 1);
+	memcpy(
+	    engine.close_reason, reason, strnlen(reason, sizeof(engine.close_reason) - 1) + 1);
 	if (!engine.serving)
 		websocket_let_write();
 }

@@ -9,6 +9,7 @@
 #include "../shm/span.h"
 #include "../shm/snapshot.h"
 #include "../shm/token.h"
+#include "departure.h"
 #include "post.h"
 #include "registry.h"
 #include "tick.h"
@@ -89,8 +90,7 @@ recall_snapshot(struct ticker *t)
 	uint64_t current = load_acquire(&h->current);
 	struct snapshot view;
 	struct span rest, key, value;
-	const struct generation *g =
-	    &h->generations[(current & 0xff) % LAYOUT_GENERATIONS];
+	const struct generation *g = &h->generations[(current & 0xff) % LAYOUT_GENERATIONS];
 
 	t->number = (uint32_t)(current >> 8);
 	/* Entries that the dead one wrote for a snapshot that it did not publish. */
@@ -98,8 +98,7 @@ recall_snapshot(struct ticker *t)
 	snapshot_view(h, g, &view);
 	/* The members of "properties", from the brace on; the closing one is in the tail. */
 	rest.at = view.people + sizeof(SNAPSHOT_PEOPLE) - 2;
-	rest.length =
-	    view.people_length + view.tail_length - (sizeof(SNAPSHOT_PEOPLE) - 2);
+	rest.length = view.people_length + view.tail_length - (sizeof(SNAPSHOT_PEOPLE) - 2);
 	for (uint32_t n = 0; n < view.count && span_next_member(&rest, &key, &value); n++)
 		recall(t, key.at + 1, &view.rows[n], value);
 }
@@ -123,7 +122,7 @@ finish_leaving(struct ticker *t)
 		uint32_t slot = t->seated[i];
 
 		if (load_relaxed(&segment_entry(t->header, slot)->state) == ENTRY_LEAVING)
-			registry_resume_leave(t, slot);
+			departure_resume_leave(t, slot);
 	}
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -43,8 +42,7 @@ open_registration(struct keeper *k)
 	struct sockaddr_un address;
 	socklen_t length = register_address(&address, geteuid(), k->options->name);
 
-	k->registration =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	k->registration = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	k->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (k->registration < 0 || k->bell < 0)
 		return -1;
@@ -120,8 +118,7 @@ keeper_start(struct keeper *k, const struct options *options)
 		if (await_ready(k) == 0)
 			return 0;
 		if (k->line >= 0) {
-			log_error(
-			    "no-ticker", "why=\"one is there, but does not answer\"");
+			log_error("no-ticker", "why=\"one is there, but does not answer\"");
 			return -1;
 		}
 	}
@@ -162,8 +159,7 @@ map_segment(struct keeper *k, uint64_t id)
 		close(k->parts);
 	k->parts = -1;
 	if (segment_open(&k->segment, k->options->name, false, &why) < 0) {
-		log_error(
-		    "no-segment", "why=\"%s\"", why != NULL ? why : strerror(errno));
+		log_error("no-segment", "why=\"%s\"", why != NULL ? why : strerror(errno));
 		return -1;
 	}
 	if ((k->parts = segment_open_parts(&k->segment, k->options->name)) < 0) {

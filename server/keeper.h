@@ -26,7 +26,7 @@ struct keeper {
 	pid_t pid;              /* of the ticker if it is our child, else 0 */
 	unsigned started;       /* tickers */
 	struct segment segment; /* mapped to be read only */
-	int parts; /* descriptor of the segment for children, to map their parts */
+	int parts;              /* descriptor of the segment for children, to map their parts */
 };
 
 /* Find a ticker or start one.  0; -1 after it was said what is wrong. */

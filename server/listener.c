@@ -46,8 +46,7 @@ struct listener {
 static void
 watch(struct listener *l, int fd, enum source source, unsigned number)
 {
-	struct epoll_event e = {
-	    .events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | number};
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | number};
 
 	epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e);
 }
@@ -77,8 +76,8 @@ map_front(struct listener *l)
 
 	if (l->front != NULL)
 		munmap(l->front, LAYOUT_PAGE);
-	l->front = mmap(NULL, LAYOUT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-	    l->keeper.parts, (off_t)h->layout.front);
+	l->front = mmap(NULL, LAYOUT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, l->keeper.parts,
+	    (off_t)h->layout.front);
 	if (l->front == MAP_FAILED) {
 		l->front = NULL;
 		return;
@@ -126,8 +125,8 @@ turn_away(int client, const char *reason)
 }
 
 static void
-serve_connection(struct listener *l, int client, const struct sockaddr_storage *address,
-    socklen_t length)
+serve_connection(
+    struct listener *l, int client, const struct sockaddr_storage *address, socklen_t length)
 {
 	struct child_start start = {
 	    .settings = &l->settings,
@@ -145,8 +144,7 @@ serve_connection(struct listener *l, int client, const struct sockaddr_storage *
 	sockets_name(address, length, start.peer);
 	if (spawn_child(&l->children, &start) < 0) {
 		COUNT(l, fork_failed);
-		log_error(
-		    "fork-failed", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
+		log_error("fork-failed", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
 		turn_away(client, "No process could be started.\n");
 		return;
 	}
@@ -159,13 +157,12 @@ on_socket(struct listener *l, unsigned number)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct sockaddr_storage address = {0};
 		socklen_t length = sizeof(address);
-		int client = accept4(l->sockets[number], (struct sockaddr *)&address,
-		    &length, SOCK_CLOEXEC);
+		int client = accept4(
+		    l->sockets[number], (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
 
 		if (client < 0) {
 			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-				log_warning(
-				    "accept-failed", "errno=\"%s\"", strerror(errno));
+				log_warning("accept-failed", "errno=\"%s\"", strerror(errno));
 			return;
 		}
 		serve_connection(l, client, &address, length);

@@ -28,12 +28,11 @@ struct option_row {
 };
 
 static const struct option_row rows[] = {
-#define OPTION_TEXT(field, name, argument, initial, help)                              \
-	{name, argument, help, KIND_TEXT, offsetof(struct options, field), initial, 0, \
-	    0, 0},
-#define OPTION_NUMBER(field, name, argument, initial, least, most, help)           \
-	{name, argument, help, KIND_NUMBER, offsetof(struct options, field), NULL, \
-	    initial, least, most},
+#define OPTION_TEXT(field, name, argument, initial, help) \
+	{name, argument, help, KIND_TEXT, offsetof(struct options, field), initial, 0, 0, 0},
+#define OPTION_NUMBER(field, name, argument, initial, least, most, help)                    \
+	{name, argument, help, KIND_NUMBER, offsetof(struct options, field), NULL, initial, \
+	    least, most},
 #define OPTION_LIST(field, name, argument, help) \
 	{name, argument, help, KIND_LIST, offsetof(struct options, field), NULL, 0, 0, 0},
 #include "options.def"
@@ -103,8 +102,8 @@ apply(struct options *o, const struct option_row *row, const char *text)
 			list->items[list->count++] = text;
 			return true;
 		}
-		fprintf(stderr, "rosterd: --%s: more than %d times\n", row->name,
-		    OPTIONS_LIST_MAX);
+		fprintf(
+		    stderr, "rosterd: --%s: more than %d times\n", row->name, OPTIONS_LIST_MAX);
 		return false;
 	}
 	return false;
@@ -208,14 +207,12 @@ options_read(struct options *o, int argc, char **argv)
 	if ((result = read_arguments(o, argc, argv)) != OPTIONS_RUN)
 		return result;
 	if (!segment_name_good(o->name)) {
-		fprintf(
-		    stderr, "rosterd: --name: letters, digits, '-', '_' and '.' only\n");
+		fprintf(stderr, "rosterd: --name: letters, digits, '-', '_' and '.' only\n");
 		return OPTIONS_BAD;
 	}
 	options_limits(o, &limits);
 	if (layout_compute(&limits, &layout) < 0) {
-		fprintf(stderr,
-		    "rosterd: these limits need too much address space together\n");
+		fprintf(stderr, "rosterd: these limits need too much address space together\n");
 		return OPTIONS_BAD;
 	}
 	return OPTIONS_RUN;

@@ -6,27 +6,12 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
-#include "../shm/scan.h"
-#include "../shm/span.h"
-#include "../shm/snapshot.h"
+#include "departure.h"
+#include "parcel.h"
 #include "registry.h"
-
-#define FROM "{\"from\":\""
-#define BEHIND_FROM "\","
-#define TYPE_LENGTH_MAX 1024U
 
 /* A token in `to` takes at least its digits, two quotes and a comma. */
 #define TARGET_TEXT (TOKEN_LENGTH + 3)
-
-/* The packet that is being delivered: in t->frame, checked. */
-struct delivery {
-	uint32_t sender;
-	const char *frame; /* header and text */
-	uint32_t length;
-	uint32_t targets; /* in t->targets; unused for a broadcast */
-	bool broadcast;
-	uint32_t strangers;
-};
 
 enum outcome { DELIVERED, NO_ROOM };
 
@@ -45,66 +30,6 @@ post_make(struct ticker *t)
 		       t->blocked != NULL
 		   ? 0
 		   : -1;
-}
-
-/* Exactly {"from":F,"type":T,T:VALUE}, and T none of the reserved ones. */
-static bool
-well_formed(const char *text, size_t length)
-{
-	static const char *const reserved[] = {"metadata", "changes", "from", "type"};
-	struct scan_error error;
-	struct span rest = {text, length}, key, value, type;
-
-	if (scan_check(text, length, &error) < 0 || text[0] != '{' ||
-	    text[length - 1] != '}')
-		return false;
-	if (!span_next_member(&rest, &key, &value) || !span_is(key, "from") ||
-	    !span_next_member(&rest, &key, &type) || !span_is(key, "type") ||
-	    *type.at != '"' || type.length > TYPE_LENGTH_MAX ||
-	    !span_next_member(&rest, &key, &value) || !span_equal(key, type))
-		return false;
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (span_is(type, reserved[i]))
-			return false;
-	return !span_next_member(&rest, &key, &value);
-}
-
-/*
- * Copy a record out of a child's reach and make a frame of it.  The header's
- * length is known only now, so the text goes where the longest one leaves room.
- */
-static bool
-take(struct ticker *t, uint32_t sender, const struct mail_item *item, struct delivery *d)
-{
-	char *text = t->frame + 10, *at = text;
-	uint64_t tokens = (uint64_t)item->count * MAIL_TOKEN;
-	unsigned char header[10];
-	size_t size, length;
-
-	if (item->count > t->targets_max || tokens + item->length > item->size ||
-	    item->length > t->header->limits.max_packet + MAIL_TEXT_EXTRA ||
-	    (item->kind != MAIL_UNICAST && item->kind != MAIL_BROADCAST))
-		return false;
-	memcpy(at, FROM, sizeof(FROM) - 1);
-	at += sizeof(FROM) - 1;
-	memcpy(at, segment_entry(t->header, sender)->token, TOKEN_LENGTH);
-	at += TOKEN_LENGTH;
-	memcpy(at, BEHIND_FROM, sizeof(BEHIND_FROM) - 1);
-	at += sizeof(BEHIND_FROM) - 1;
-	memcpy(at, item->bytes + tokens, item->length);
-	memcpy(t->targets, item->bytes, tokens);
-	length = (size_t)(at - text) + item->length;
-	if (!well_formed(text, length))
-		return false;
-	size = snapshot_frame(length, header);
-	memcpy(text - size, header, size);
-	d->sender = sender;
-	d->frame = text - size;
-	d->length = (uint32_t)(size + length);
-	d->targets = item->count;
-	d->broadcast = item->kind == MAIL_BROADCAST;
-	d->strangers = item->stamp < t->targets_max ? (uint32_t)item->stamp : 0;
-	return true;
 }
 
 static void
@@ -157,8 +82,7 @@ reserve(struct ticker *t, uint32_t slot, uint32_t length, uint64_t *next)
 	uint32_t size = mail_record_size(length);
 	struct mail_record *r;
 
-	if ((r = mail_reserve(&inbox, head, inbox_tail(t, slot, head), size, next)) !=
-	    NULL) {
+	if ((r = mail_reserve(&inbox, head, inbox_tail(t, slot, head), size, next)) != NULL) {
 		satisfy(t, slot);
 		return r;
 	}
@@ -169,7 +93,7 @@ reserve(struct ticker *t, uint32_t slot, uint32_t length, uint64_t *next)
 
 /* One target of a unicast; the steps of the journal are told in layout.h. */
 static enum outcome
-deliver_one(struct ticker *t, const struct delivery *d, uint32_t target)
+deliver_one(struct ticker *t, const struct parcel *d, uint32_t target)
 {
 	struct mailbox *journal = segment_mailbox(t->header, d->sender), *box;
 	uint32_t receiver = roll_find(&t->roll, t->targets[target]);
@@ -214,8 +138,7 @@ log_tail(struct ticker *t, uint32_t *laggard)
 
 	for (uint32_t i = 0; i < t->order_count; i++) {
 		uint32_t slot = t->order[i];
-		uint64_t start =
-		    load_relaxed(&segment_mailbox(t->header, slot)->log_start);
+		uint64_t start = load_relaxed(&segment_mailbox(t->header, slot)->log_start);
 		uint64_t at = load_acquire(&segment_slot(t->header, slot)->log_tail);
 
 		if (at < start || at > head)
@@ -261,7 +184,7 @@ log_has_room(struct ticker *t, uint32_t length)
 }
 
 static enum outcome
-deliver_to_all(struct ticker *t, const struct delivery *d)
+deliver_to_all(struct ticker *t, const struct parcel *d)
 {
 	struct mailbox *journal = segment_mailbox(t->header, d->sender);
 	struct mail_ring log = segment_log(t->header);
@@ -305,7 +228,7 @@ post_progress(struct ticker *t, uint32_t slot, uint64_t record_at)
 
 /* All targets from the first that has not got it; NO_ROOM leaves the rest for later. */
 static enum outcome
-deliver(struct ticker *t, const struct delivery *d, uint64_t record_at)
+deliver(struct ticker *t, const struct parcel *d, uint64_t record_at)
 {
 	struct mailbox *journal = segment_mailbox(t->header, d->sender);
 	uint32_t done = post_progress(t, d->sender, record_at);
@@ -321,8 +244,7 @@ deliver(struct ticker *t, const struct delivery *d, uint64_t record_at)
 	for (; done < d->targets; done++) {
 		if (deliver_one(t, d, done) == NO_ROOM)
 			return NO_ROOM;
-		store_release(
-		    &journal->work, (uint64_t)(done + 1) << 32 | MAILBOX_NOBODY);
+		store_release(&journal->work, (uint64_t)(done + 1) << 32 | MAILBOX_NOBODY);
 		FAULT("post.step");
 	}
 	count_add(&t->header->counters.mail_unknown, d->strangers);
@@ -347,7 +269,7 @@ punish(struct ticker *t, uint32_t slot)
 
 	store_release(
 	    &box->outbox_tail, load_relaxed(&segment_slot(t->header, slot)->outbox_head));
-	registry_kill(t, slot, KILL_LIE, "nonsense in its outbox");
+	departure_kill(t, slot, KILL_LIE, "nonsense in its outbox");
 }
 
 /* Room was made in an outbox: does its child wait for it? */
@@ -370,13 +292,13 @@ post_drain(struct ticker *t, uint32_t slot)
 	for (;;) {
 		uint64_t head = load_acquire(&s->outbox_head);
 		struct mail_item item;
-		struct delivery d;
+		struct parcel d;
 		enum mail_found found =
 		    mail_peek(&outbox, head, load_relaxed(&box->outbox_tail), &item);
 
 		if (found == MAIL_NONE)
 			break;
-		if (found == MAIL_BROKEN || !take(t, slot, &item, &d)) {
+		if (found == MAIL_BROKEN || !parcel_take(t, slot, &item, &d)) {
 			punish(t, slot);
 			break;
 		}
@@ -395,8 +317,7 @@ post_drain(struct ticker *t, uint32_t slot)
 static bool
 may_post(const struct ticker *t, uint32_t slot)
 {
-	return slot < t->max_clients && t->clients[slot].open &&
-	       !t->clients[slot].blocked;
+	return slot < t->max_clients && t->clients[slot].open && !t->clients[slot].blocked;
 }
 
 void
@@ -417,8 +338,7 @@ post_scan(struct ticker *t)
 
 		if (load_relaxed(&t->commons->dirty[w]) == 0)
 			continue;
-		bits = atomic_exchange_explicit(
-		    &t->commons->dirty[w], 0, memory_order_acq_rel);
+		bits = atomic_exchange_explicit(&t->commons->dirty[w], 0, memory_order_acq_rel);
 		FAULT("post.dirty");
 		any = true;
 		for (; bits != 0; bits &= bits - 1) {
@@ -444,7 +364,7 @@ post_retry(struct ticker *t)
 		post_drain(t, slot);
 		/* A sender that has left meanwhile waited only for this. */
 		if (!t->clients[slot].open && !t->clients[slot].blocked)
-			registry_try_free(t, slot);
+			departure_try_free(t, slot);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "departure.h"
 #include "peer.h"
 #include "registry.h"
 #include "tick.h"
@@ -19,8 +20,7 @@ reception_watch(
 {
 	struct epoll_event e = {
 	    .events = EPOLLIN,
-	    .data.u64 =
-		(uint64_t)tag << 56 | (uint64_t)number << 32 | (uint32_t)generation,
+	    .data.u64 = (uint64_t)tag << 56 | (uint64_t)number << 32 | (uint32_t)generation,
 	};
 
 	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e);
@@ -29,8 +29,7 @@ reception_watch(
 static void
 answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
 {
-	struct register_message m = {
-	    .kind = kind, .slot = slot, .segment = t->header->id};
+	struct register_message m = {.kind = kind, .slot = slot, .segment = t->header->id};
 	int fds[] = {t->start.bell, t->start.registration};
 	int count = kind == REGISTER_READY ? 2 : kind == REGISTER_WELCOME ? 1 : 0;
 
@@ -66,8 +65,7 @@ watch_line(struct ticker *t, int fd, uint32_t slot)
 }
 
 static bool
-take_child(
-    struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
+take_child(struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
 {
 	uint32_t slot;
 
@@ -86,8 +84,7 @@ take_child(
 
 /* A child of the time before this ticker shows the slot that it has. */
 static bool
-take_back(
-    struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
+take_back(struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
 {
 	if (!registry_return(t, fd, bell, m, pid)) {
 		answer(t, fd, REGISTER_REFUSED, LAYOUT_NO_SLOT);
@@ -164,8 +161,8 @@ reception_accept(struct ticker *t)
 {
 	int fd;
 
-	while ((fd = accept4(t->start.registration, NULL, NULL,
-		    SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+	while ((fd = accept4(
+		    t->start.registration, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
 		if (t->stranger_count == TICKER_STRANGERS_MAX) {
 			close(fd);
 			continue;
@@ -218,18 +215,18 @@ reception_line(struct ticker *t, uint32_t slot, uint32_t generation)
 	struct register_message m;
 	int none, got, result;
 
-	if (c->line < 0 || (uint32_t)load_relaxed(
-			       &segment_entry(t->header, slot)->generation) != generation)
+	if (c->line < 0 ||
+	    (uint32_t)load_relaxed(&segment_entry(t->header, slot)->generation) != generation)
 		return;
 	result = register_receive(c->line, &m, &none, 0, &got);
 	if (result < 0 && errno == EAGAIN)
 		return;
 	if (result == 0 || (result < 0 && errno != EPROTO)) {
-		registry_leave(t, slot);
+		departure_leave(t, slot);
 	} else if (result < 0 || (m.kind != REGISTER_OPEN && m.kind != REGISTER_CLOSE)) {
-		registry_kill(t, slot, KILL_LIE, "nonsense on its life line");
+		departure_kill(t, slot, KILL_LIE, "nonsense on its life line");
 	} else if (m.kind == REGISTER_CLOSE) {
-		registry_depart(t, slot);
+		departure_begin(t, slot);
 	} else {
 		registry_open(t, slot);
 	}

@@ -1,7 +1,6 @@
 #include "registry.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +14,6 @@
 #include "reception.h"
 #include "tick.h"
 
-#define LEAVE_MS 15000 /* for a child to get the last words through and end */
-
 int
 registry_make(struct ticker *t)
 {
@@ -28,8 +25,9 @@ registry_make(struct ticker *t)
 	t->leavers = calloc(max, sizeof(*t->leavers));
 	t->seated = calloc(max, sizeof(*t->seated));
 	t->claimed = calloc(max, sizeof(*t->claimed));
-	if (t->claimed == NULL || t->seated == NULL || t->clients == NULL || t->free_slots == NULL ||
-	    t->order == NULL || t->leavers == NULL || roll_make(&t->roll, max) < 0)
+	if (t->claimed == NULL || t->seated == NULL || t->clients == NULL ||
+	    t->free_slots == NULL || t->order == NULL || t->leavers == NULL ||
+	    roll_make(&t->roll, max) < 0)
 		return -1;
 	for (uint32_t slot = 0; slot < max; slot++) {
 		struct client *c = &t->clients[slot];
@@ -129,15 +127,6 @@ enroll(struct ticker *t, uint32_t slot)
 		roll_add(&t->roll, token, slot);
 }
 
-static void
-strike(struct ticker *t, uint32_t slot)
-{
-	unsigned char token[MAIL_TOKEN];
-
-	if (token_decode(entry_of(t, slot)->token, token))
-		roll_remove(&t->roll, token);
-}
-
 /* Slots that are claimed, in any order; few, but when many connect at once. */
 static void
 add_claimed(struct ticker *t, uint32_t slot)
@@ -147,23 +136,13 @@ add_claimed(struct ticker *t, uint32_t slot)
 	enroll(t, slot);
 }
 
-static void
-drop_claimed(struct ticker *t, uint32_t slot)
+void
+registry_drop_claim(struct ticker *t, uint32_t slot)
 {
 	uint32_t last = t->claimed[--t->claimed_count];
 
 	t->claimed[t->clients[slot].claim] = last;
 	t->clients[last].claim = t->clients[slot].claim;
-}
-
-static void
-unseat(struct ticker *t, uint32_t slot)
-{
-	uint32_t last = t->seated[--t->seated_count];
-
-	t->seated[t->clients[slot].seat] = last;
-	t->clients[last].seat = t->clients[slot].seat;
-	t->free_slots[t->free_count++] = slot;
 }
 
 uint32_t
@@ -197,10 +176,8 @@ registry_return(
 	e = entry_of(t, m->slot);
 	state = load_relaxed(&e->state);
 	if ((state != ENTRY_CLAIMED && state != ENTRY_OPEN) ||
-	    load_relaxed(&e->generation) != m->generation ||
-	    load_relaxed(&e->pid) != pid ||
-	    memcmp(e->token, m->token, TOKEN_LENGTH) != 0 ||
-	    t->clients[m->slot].line >= 0)
+	    load_relaxed(&e->generation) != m->generation || load_relaxed(&e->pid) != pid ||
+	    memcmp(e->token, m->token, TOKEN_LENGTH) != 0 || t->clients[m->slot].line >= 0)
 		return false;
 	seat_client(t, m->slot, line, bell, pid);
 	if (state == ENTRY_CLAIMED)
@@ -235,7 +212,7 @@ registry_open(struct ticker *t, uint32_t slot)
 	if (load_relaxed(&e->state) != ENTRY_CLAIMED || t->clients[slot].doomed)
 		return;
 	t->clients[slot].leave_ms = 0;
-	drop_claimed(t, slot);
+	registry_drop_claim(t, slot);
 	store_relaxed(&box->log_start, load_relaxed(&t->header->log_head));
 	store_relaxed(&e->order, order);
 	store_relaxed(&t->header->order, order + 1);
@@ -267,187 +244,4 @@ registry_open_all(struct ticker *t)
 	/* Backwards: one that is opened is replaced by the last. */
 	for (uint32_t i = t->claimed_count; i-- > 0;)
 		(void)registry_is_open(t, t->claimed[i]);
-}
-
-static void
-delist(struct ticker *t, uint32_t slot)
-{
-	struct client *c = &t->clients[slot];
-	struct entry *e = entry_of(t, slot);
-	uint32_t at = 0;
-
-	while (t->order[at] != slot)
-		at++;
-	memmove(&t->order[at], &t->order[at + 1],
-	    (t->order_count - at - 1) * sizeof(*t->order));
-	t->order_count--;
-	if (c->opened != 0) {
-		struct leaver *l = &t->leavers[t->leaver_count++];
-
-		memcpy(l->token, e->token, TOKEN_LENGTH);
-		l->opened = c->opened;
-	}
-	c->open = false;
-	t->roster_changed = true;
-	store_relaxed(&t->header->clients, t->order_count);
-	count_add(&t->header->counters.closed, 1);
-	tick_note(t, slot, CHANGE_CLOSED);
-}
-
-void
-registry_depart(struct ticker *t, uint32_t slot)
-{
-	bool was_open = t->clients[slot].open;
-	uint32_t state = load_relaxed(&entry_of(t, slot)->state);
-
-	if (was_open)
-		post_drain(t, slot);
-	if (state == ENTRY_CLAIMED)
-		drop_claimed(t, slot);
-	if (state != ENTRY_LEAVING)
-		strike(t, slot);
-	t->clients[slot].leave_ms = clock_ms() + LEAVE_MS;
-	store_release(&entry_of(t, slot)->state, ENTRY_LEAVING);
-	FAULT("registry.leaving");
-	if (was_open)
-		delist(t, slot);
-	post_flush(t);
-}
-
-/* What it counted outlives it.  It may have lied; a sum is all that suffers. */
-static void
-bequeath(struct ticker *t, uint32_t slot)
-{
-	const struct client_counters *its = &segment_slot(t->header, slot)->counters;
-	struct client_counters *all = &t->header->gone;
-
-#define COUNTER_C(name, unit, help) count_add(&all->name, load_relaxed(&its->name));
-#include "../shm/counters.def"
-}
-
-static void
-break_its_lock(struct ticker *t, uint32_t slot)
-{
-	uint64_t name = load_relaxed(&t->commons->lock.owner);
-
-	if (!lock_name_is(name, slot, load_relaxed(&entry_of(t, slot)->generation)) ||
-	    !lock_break(&t->commons->lock, name))
-		return;
-	count_add(&t->header->counters.lock_recoveries, 1);
-	log_warning(
-	    "lock-recovered", "slot=%u pid=%u holder=dead", slot, t->clients[slot].pid);
-}
-
-/* A pidfd for a child that is not known to be dead, or -1. */
-static int
-watch_death(struct ticker *t, uint32_t slot)
-{
-	const struct entry *e = entry_of(t, slot);
-	struct client *c = &t->clients[slot];
-	int fd = peer_pidfd(c->line, load_relaxed(&e->pid), load_relaxed(&e->since));
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-
-	if (fd < 0)
-		return -1;
-	if (poll(&p, 1, 0) == 0) {
-		peer_kill(fd);
-		if (reception_watch(
-			t, fd, TAG_DEATH, slot, load_relaxed(&e->generation)) == 0)
-			return fd;
-	}
-	close(fd);
-	return -1;
-}
-
-void
-registry_leave(struct ticker *t, uint32_t slot)
-{
-	struct client *c = &t->clients[slot];
-
-	c->death = watch_death(t, slot);
-	if (c->line >= 0)
-		close(c->line);
-	if (c->bell >= 0)
-		close(c->bell);
-	c->line = c->bell = -1;
-	c->back_ms = 0;
-	break_its_lock(t, slot);
-	registry_depart(t, slot);
-	bequeath(t, slot);
-	registry_try_free(t, slot);
-}
-
-void
-registry_resume_leave(struct ticker *t, uint32_t slot)
-{
-	struct client *c = &t->clients[slot];
-
-	c->back_ms = 0;
-	c->death = watch_death(t, slot);
-	break_its_lock(t, slot);
-	post_drain(t, slot);
-	registry_try_free(t, slot);
-}
-
-void
-registry_death(struct ticker *t, uint32_t slot, uint32_t generation)
-{
-	struct client *c = &t->clients[slot];
-
-	if (c->death < 0 ||
-	    (uint32_t)load_relaxed(&entry_of(t, slot)->generation) != generation)
-		return;
-	close(c->death);
-	c->death = -1;
-	registry_try_free(t, slot);
-}
-
-void
-registry_try_free(struct ticker *t, uint32_t slot)
-{
-	struct client *c = &t->clients[slot];
-	const struct layout *l = &t->header->layout;
-
-	if (c->line >= 0 || c->death >= 0 || c->blocked)
-		return;
-	store_release(&entry_of(t, slot)->state, ENTRY_FREE);
-	FAULT("registry.freed");
-	/* Wiped when it is claimed; until then nothing in it counts, its pin included. */
-	segment_release(&t->segment, l->slots + slot * l->slot_size, l->slot_size);
-	segment_release(&t->segment, l->inboxes + slot * l->inbox_size, l->inbox_size);
-	unseat(t, slot);
-}
-
-static void
-count_kill(struct ticker_counters *n, enum kill_reason reason)
-{
-	switch (reason) {
-	case KILL_LIE: count_add(&n->kills_lie, 1); break;
-	case KILL_LOCK: count_add(&n->kills_lock, 1); break;
-	case KILL_HUNG: count_add(&n->kills_hung, 1); break;
-	case KILL_STALL: count_add(&n->kills_stall, 1); break;
-	case KILL_PIN: count_add(&n->kills_pin, 1); break;
-	case KILL_LOST: count_add(&n->kills_lost, 1); break;
-	}
-}
-
-void
-registry_kill(struct ticker *t, uint32_t slot, enum kill_reason reason, const char *why)
-{
-	struct client *c = &t->clients[slot];
-	const struct entry *e = entry_of(t, slot);
-	int fd;
-
-	if (c->doomed)
-		return;
-	c->doomed = true;
-	count_kill(&t->header->counters, reason);
-	log_warning("client-killed", "slot=%u pid=%u token=%.8s peer=%s why=\"%s\"", slot,
-	    c->pid, e->token, e->peer, why);
-	fd = peer_pidfd(c->line, load_relaxed(&e->pid), load_relaxed(&e->since));
-	if (fd >= 0) {
-		peer_kill(fd);
-		close(fd);
-	}
-	FAULT("registry.killed");
 }

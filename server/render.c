@@ -66,17 +66,16 @@ plan_all(const struct ticker *t, struct plan *p)
 	memset(p, 0, sizeof(*p));
 	p->number = t->number + 1;
 	plan_lists(t, p);
-	p->tail = LITERAL_LENGTH(SNAPSHOT_VERSION) + t->version.length +
-		  LITERAL_LENGTH(SNAPSHOT_END);
+	p->tail =
+	    LITERAL_LENGTH(SNAPSHOT_VERSION) + t->version.length + LITERAL_LENGTH(SNAPSHOT_END);
 	p->changes_text = LITERAL_LENGTH(SNAPSHOT_OPENED) + list_length(p->opened) +
 			  LITERAL_LENGTH(SNAPSHOT_CLOSED) + list_length(p->closed) +
 			  LITERAL_LENGTH(SNAPSHOT_CHANGED) + list_length(p->changed) +
 			  LITERAL_LENGTH(SNAPSHOT_CHANGES_END);
 	p->metadata_text =
 	    LITERAL_LENGTH(SNAPSHOT_HEAD) + TOKEN_LENGTH + p->names + p->people + p->tail;
-	p->size = frame_length(p->changes_text) +
-		  snapshot_frame(p->metadata_text, header) + p->metadata_text -
-		  TOKEN_LENGTH;
+	p->size = frame_length(p->changes_text) + snapshot_frame(p->metadata_text, header) +
+		  p->metadata_text - TOKEN_LENGTH;
 	p->rows = (p->size + 7) / 8 * 8;
 	p->size = p->rows + t->order_count * sizeof(struct row);
 }
@@ -113,8 +112,7 @@ find_room(const struct ticker *t, uint32_t set, uint64_t size, uint64_t *at)
 	while (moved) {
 		moved = false;
 		for (uint32_t g = 0; g < LAYOUT_GENERATIONS; g++) {
-			if ((set >> g & 1) == 0 || all[g].at >= *at + size ||
-			    all[g].end <= *at)
+			if ((set >> g & 1) == 0 || all[g].at >= *at + size || all[g].end <= *at)
 				continue;
 			*at = (all[g].end + 63) / 64 * 64;
 			moved = true;
@@ -135,8 +133,8 @@ ensure(struct ticker *t, uint64_t end)
 		return true;
 	if (upto > l->arena_size)
 		upto = l->arena_size;
-	error = posix_fallocate(t->segment.fd, (off_t)(l->arena + t->arena_used),
-	    (off_t)(upto - t->arena_used));
+	error = posix_fallocate(
+	    t->segment.fd, (off_t)(l->arena + t->arena_used), (off_t)(upto - t->arena_used));
 	if (error != 0) {
 		log_error("no-memory", "part=arena bytes=%llu errno=\"%s\"",
 		    (unsigned long long)(upto - t->arena_used), strerror(error));
@@ -246,8 +244,7 @@ put_rows(const struct ticker *t, struct row *rows)
 static void
 fill(const struct ticker *t, const struct plan *p, struct generation *g)
 {
-	char *start = (char *)t->header + t->header->layout.arena + g->at, *at = start,
-	     *from;
+	char *start = (char *)t->header + t->header->layout.arena + g->at, *at = start, *from;
 	unsigned char header[10];
 
 	at = put_changes(t, p, at);

@@ -17,8 +17,8 @@
 static int
 bad_address(const char *text)
 {
-	log_error("bad-address",
-	    "listen=\"%s\" want=\"ADDR:PORT, [V6ADDR]:PORT or unix:PATH\"", text);
+	log_error("bad-address", "listen=\"%s\" want=\"ADDR:PORT, [V6ADDR]:PORT or unix:PATH\"",
+	    text);
 	return -1;
 }
 
@@ -36,8 +36,7 @@ parse_unix(const char *path, struct sockaddr_storage *out, socklen_t *length)
 }
 
 static int
-parse_inet(
-    const char *host, uint16_t port, struct sockaddr_storage *out, socklen_t *length)
+parse_inet(const char *host, uint16_t port, struct sockaddr_storage *out, socklen_t *length)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)out;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
@@ -96,8 +95,7 @@ clear_stale(const struct sockaddr_storage *address, socklen_t length)
 		return;
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
 		return;
-	if (connect(fd, (const struct sockaddr *)address, length) < 0 &&
-	    errno == ECONNREFUSED)
+	if (connect(fd, (const struct sockaddr *)address, length) < 0 && errno == ECONNREFUSED)
 		unlink(un->sun_path);
 	close(fd);
 }
@@ -139,8 +137,7 @@ sockets_listen(const char *text)
 }
 
 void
-sockets_name(
-    const struct sockaddr_storage *address, socklen_t length, char name[PEER_LENGTH])
+sockets_name(const struct sockaddr_storage *address, socklen_t length, char name[PEER_LENGTH])
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
@@ -154,10 +151,8 @@ sockets_name(
 	} else if (address->ss_family == AF_INET6) {
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
 		snprintf(name, PEER_LENGTH, "[%s]:%u", host, ntohs(in6->sin6_port));
-	} else if (length > offsetof(struct sockaddr_un, sun_path) &&
-		   un->sun_path[0] != '\0') {
-		snprintf(
-		    name, PEER_LENGTH, "unix:%.*s", (int)(PEER_LENGTH - 6), un->sun_path);
+	} else if (length > offsetof(struct sockaddr_un, sun_path) && un->sun_path[0] != '\0') {
+		snprintf(name, PEER_LENGTH, "unix:%.*s", (int)(PEER_LENGTH - 6), un->sun_path);
 	} else {
 		snprintf(name, PEER_LENGTH, "unix");
 	}

@@ -17,8 +17,8 @@
 int sockets_listen(const char *address);
 
 /* Write an address for people: 127.0.0.1:50312, [::1]:50312, unix:PATH. */
-void sockets_name(
-    const struct sockaddr_storage *address, socklen_t length, char name[PEER_LENGTH]);
+void
+sockets_name(const struct sockaddr_storage *address, socklen_t length, char name[PEER_LENGTH]);
 
 /* The same for the socket's own end. */
 void sockets_own_name(int fd, char name[PEER_LENGTH]);

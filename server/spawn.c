@@ -44,8 +44,7 @@ spawn_reap(struct spawn_counts *n, pid_t other)
 		if (!WIFSIGNALED(status))
 			continue;
 		n->killed++;
-		log_warning(
-		    "child-killed", "pid=%d signal=%d", (int)pid, WTERMSIG(status));
+		log_warning("child-killed", "pid=%d signal=%d", (int)pid, WTERMSIG(status));
 	}
 	return found;
 }

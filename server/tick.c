@@ -8,6 +8,7 @@
 #include "../shm/fault.h"
 #include "../shm/log.h"
 #include "../shm/scan.h"
+#include "departure.h"
 #include "post.h"
 #include "registry.h"
 #include "render.h"
@@ -28,8 +29,7 @@ tick_make(struct ticker *t)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	t->look = calloc(t->max_clients, sizeof(*t->look));
 	t->scratch_slots = calloc(ring, sizeof(*t->scratch_slots));
-	return t->texts != MAP_FAILED && t->look != NULL && t->scratch_slots != NULL ? 0
-										     : -1;
+	return t->texts != MAP_FAILED && t->look != NULL && t->scratch_slots != NULL ? 0 : -1;
 }
 
 void
@@ -49,8 +49,8 @@ tick_note(struct ticker *t, uint32_t slot, uint32_t kind)
 	/* The ring is a record for people here: nobody waits for it. */
 	if (!lock_take(&t->user, 0, NULL))
 		return;
-	(void)ring_append(&t->commons->ring, t->commons->changes,
-	    t->header->layout.ring_count, slot, generation, kind);
+	(void)ring_append(&t->commons->ring, t->commons->changes, t->header->layout.ring_count,
+	    slot, generation, kind);
 	(void)lock_release(&t->user);
 }
 
@@ -95,12 +95,11 @@ enum reading { READ_SAME, READ_CHANGED, READ_LATER, READ_LIE };
 static enum reading
 read_client(struct ticker *t, uint32_t slot)
 {
-	char *fresh =
-	    ticker_text(t, t->max_clients); /* the place behind the last client's */
+	char *fresh = ticker_text(t, t->max_clients); /* the place behind the last client's */
 	struct client *c = &t->clients[slot];
 	uint32_t max = t->header->limits.max_properties, length;
-	uint64_t version = slot_read(segment_slot(t->header, slot),
-	    t->header->layout.buffer_size, fresh, max, &length);
+	uint64_t version = slot_read(
+	    segment_slot(t->header, slot), t->header->layout.buffer_size, fresh, max, &length);
 
 	if (version == 0)
 		return READ_SAME;
@@ -138,7 +137,7 @@ read_changes(struct ticker *t)
 			break;
 		case READ_LATER: tick_look(t, slot); break;
 		case READ_LIE:
-			registry_kill(t, slot, KILL_LIE, "nonsense in its properties");
+			departure_kill(t, slot, KILL_LIE, "nonsense in its properties");
 			break;
 		}
 	}
@@ -188,8 +187,7 @@ tick_drain(struct ticker *t)
 	t->draining = true;
 	store_release(&t->header->draining, 1);
 	for (uint32_t i = 0; i < t->seated_count; i++)
-		store_release(
-		    &segment_mailbox(t->header, t->seated[i])->stop, STOP_DRAIN);
+		store_release(&segment_mailbox(t->header, t->seated[i])->stop, STOP_DRAIN);
 	fence_full();
 	for (uint32_t i = 0; i < t->seated_count; i++)
 		registry_ring(t, t->seated[i]);

@@ -5,7 +5,6 @@
 #include <jansson.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -15,6 +14,7 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 #include "adopt.h"
+#include "departure.h"
 #include "options.h"
 #include "post.h"
 #include "reception.h"
@@ -57,8 +57,8 @@ open_segment(struct ticker *t, bool *adopted)
 			segment_close_fd(&t->segment);
 		}
 	} else if (errno != ENOENT) {
-		log_warning("segment-replaced", "why=\"%s\"",
-		    why != NULL ? why : strerror(errno));
+		log_warning(
+		    "segment-replaced", "why=\"%s\"", why != NULL ? why : strerror(errno));
 	}
 	if (!*adopted &&
 	    segment_create(&t->segment, t->start.name, &t->start.limits, 0600) < 0) {
@@ -111,8 +111,8 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	if (open_segment(t, &adopted) < 0)
 		return -1;
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (t->epoll < 0 || registry_make(t) < 0 || tick_make(t) < 0 ||
-	    post_make(t) < 0 || encode_version(t) < 0 || start_timer(t) < 0 ||
+	if (t->epoll < 0 || registry_make(t) < 0 || tick_make(t) < 0 || post_make(t) < 0 ||
+	    encode_version(t) < 0 || start_timer(t) < 0 ||
 	    reception_watch(t, t->start.registration, TAG_REGISTRATION, 0, 0) < 0 ||
 	    reception_watch(t, t->timer, TAG_TIMER, 0, 0) < 0 ||
 	    epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->start.bell, &bell) < 0) {
@@ -121,8 +121,8 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	}
 	if (!adopted && lock_make(&t->commons->lock) < 0)
 		return -1;
-	lock_introduce(&t->user, &t->commons->lock, LOCK_TICKER,
-	    load_relaxed(&t->header->tickers) + 1);
+	lock_introduce(
+	    &t->user, &t->commons->lock, LOCK_TICKER, load_relaxed(&t->header->tickers) + 1);
 	store_relaxed(&t->header->tickers, load_relaxed(&t->header->tickers) + 1);
 	store_relaxed(&t->header->ticker_pid, (uint32_t)getpid());
 	if (adopted)
@@ -157,7 +157,7 @@ dispatch(struct ticker *t, uint64_t data)
 	case TAG_STRANGER: reception_stranger(t, (int)number); break;
 	case TAG_LISTENER: reception_listener(t, number); break;
 	case TAG_LINE: reception_line(t, number, generation); break;
-	case TAG_DEATH: registry_death(t, number, generation); break;
+	case TAG_DEATH: departure_death(t, number, generation); break;
 	}
 }
 

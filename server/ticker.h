@@ -4,9 +4,10 @@
  *	ticker.c	its loop
  *	reception.c	its sockets: registrations, life lines, listeners
  *	registry.c	who has which slot
+ *	departure.c	how a client leaves
  *	tick.c		every half second: what has changed, who gets told
  *	render.c	the roster as text, into a snapshot
- *	post.c		mail from outboxes to inboxes and the log
+ *	post.c		mail from outboxes to inboxes and the log (parcel.c: one packet of it)
  *	watch.c		who holds the lock too long, hangs, does not let go
  *	adopt.c		what a ticker before this one has left
  *
@@ -37,22 +38,20 @@ struct ticker_start {
 
 /* What the ticker knows of the client in a slot, besides the directory. */
 struct client {
-	int line;         /* life line; -1: expected back (adopt.c), or nobody */
-	int death;        /* pidfd, while it is leaving and not known to be dead; or -1 */
-	int bell;         /* its doorbell, or -1 */
-	uint32_t pid;     /* as the kernel said */
-	uint32_t opened;  /* number of the first snapshot that held it; 0: none yet */
-	uint32_t changed; /* number of the last one in which its properties changed */
-	uint32_t length;  /* bytes of its properties: t->texts + slot * t->text_stride */
+	int line;           /* life line; -1: expected back (adopt.c), or nobody */
+	int death;          /* pidfd, while it is leaving and not known to be dead; or -1 */
+	int bell;           /* its doorbell, or -1 */
+	uint32_t pid;       /* as the kernel said */
+	uint32_t opened;    /* number of the first snapshot that held it; 0: none yet */
+	uint32_t changed;   /* number of the last one in which its properties changed */
+	uint32_t length;    /* bytes of its properties: t->texts + slot * t->text_stride */
 	uint32_t heartbeat; /* when it was rung last */
-	uint64_t
-	    rung_ms; /* when it was rung first without a heartbeat since; 0: it lives */
-	uint64_t
-	    wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
-	uint64_t back_ms;  /* until when it may come back; 0: it is here */
-	uint64_t leave_ms; /* until when it may be claimed or leaving; 0: it is open */
-	uint32_t seat;     /* its place in t->seated */
-	uint32_t claim; /* its place in t->claimed */
+	uint64_t rung_ms;   /* when it was rung first without a heartbeat since; 0: it lives */
+	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
+	uint64_t back_ms;   /* until when it may come back; 0: it is here */
+	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it is open */
+	uint32_t seat;      /* its place in t->seated */
+	uint32_t claim;     /* its place in t->claimed */
 	bool open;
 	bool look;    /* its properties are to be read at the next tick */
 	bool blocked; /* it is in the list of senders that wait for room */
@@ -113,8 +112,7 @@ struct ticker {
 	/* Ticks. */
 	uint32_t number;     /* of the newest snapshot */
 	bool roster_changed; /* somebody came or left since then */
-	uint64_t
-	    arena_used; /* bytes of the arena that are known to have memory behind them */
+	uint64_t arena_used; /* bytes of the arena that are known to have memory behind them */
 	struct text version; /* --app-version as a JSON string */
 
 	/* Mail. */

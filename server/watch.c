@@ -2,6 +2,7 @@
 
 #include "../shm/clock.h"
 #include "../shm/log.h"
+#include "departure.h"
 #include "post.h"
 #include "reception.h"
 #include "registry.h"
@@ -53,7 +54,7 @@ watch_lock(struct ticker *t, uint64_t now_ms)
 			    (unsigned long long)name);
 		}
 	} else if (elapsed(now_ms, t->lock_since_ms) >= WATCH_LOCK_MS) {
-		registry_kill(t, slot, KILL_LOCK, "held the lock for too long");
+		departure_kill(t, slot, KILL_LOCK, "held the lock for too long");
 	}
 }
 
@@ -64,22 +65,20 @@ watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	struct client *c = &t->clients[slot];
 
 	if (c->rung_ms != 0) {
-		uint32_t heartbeat =
-		    load_relaxed(&segment_slot(t->header, slot)->heartbeat);
+		uint32_t heartbeat = load_relaxed(&segment_slot(t->header, slot)->heartbeat);
 
 		if (heartbeat != c->heartbeat)
 			c->rung_ms = 0;
 		else if (elapsed(now_ms, c->rung_ms) >= WATCH_HUNG_MS)
-			registry_kill(
-			    t, slot, KILL_HUNG, "does not wake when it is rung");
+			departure_kill(t, slot, KILL_HUNG, "does not wake when it is rung");
 	}
 	if (c->wanted_ms != 0 && elapsed(now_ms, c->wanted_ms) >= WATCH_STALL_MS)
-		registry_kill(t, slot, KILL_STALL, "does not take its mail");
+		departure_kill(t, slot, KILL_STALL, "does not take its mail");
 	if (c->leave_ms != 0 && now_ms >= c->leave_ms)
-		registry_kill(t, slot, KILL_HUNG, "does not come to an end");
+		departure_kill(t, slot, KILL_HUNG, "does not come to an end");
 	if (c->back_ms != 0 && now_ms >= c->back_ms) {
-		registry_kill(t, slot, KILL_LOST, "did not come back to the new ticker");
-		registry_leave(t, slot);
+		departure_kill(t, slot, KILL_LOST, "did not come back to the new ticker");
+		departure_leave(t, slot);
 	}
 }
 
@@ -115,7 +114,6 @@ watch_pins(struct ticker *t)
 		uint32_t pinned = load_relaxed(&segment_slot(t->header, slot)->pinned);
 
 		if (pinned != 0 && t->number - pinned >= PIN_AGE_MAX)
-			registry_kill(
-			    t, slot, KILL_PIN, "does not let go of an old snapshot");
+			departure_kill(t, slot, KILL_PIN, "does not let go of an old snapshot");
 	}
 }

@@ -15,7 +15,13 @@
 #define ROSTERD_VERSION "unknown"
 #endif
 
-enum exit_code { EXIT_FINE = 0, EXIT_USAGE = 64, EXIT_DATA = 65, EXIT_NO_INPUT = 66, EXIT_SYSTEM = 71 };
+enum exit_code {
+	EXIT_FINE = 0,
+	EXIT_USAGE = 64,
+	EXIT_DATA = 65,
+	EXIT_NO_INPUT = 66,
+	EXIT_SYSTEM = 71
+};
 
 static const struct command {
 	const char *name;
@@ -33,7 +39,8 @@ static void
 help(FILE *to)
 {
 	fprintf(to, "usage: rosterd-dump [--name NAME | --file IMAGE] [COMMAND] [--json]\n\n"
-		    "Shows what the processes of a rosterd instance share in memory, living or dead.\n\n");
+		    "Shows what the processes of a rosterd instance share in memory, living or "
+		    "dead.\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-26s %s\n", commands[i].name, commands[i].help);
 	fprintf(to, "\n"

@@ -18,8 +18,8 @@
 struct dump {
 	struct segment segment;
 	const struct header *header;
-	bool live;	      /* its ticker is running: time goes on */
-	bool json;	      /* for programs, not for people */
+	bool live;            /* its ticker is running: time goes on */
+	bool json;            /* for programs, not for people */
 	uint64_t now_boot_ms; /* the instant that is shown */
 };
 

@@ -29,8 +29,8 @@ to_json(const struct dump *d, const struct change_seen *c)
 	struct entry_seen entry;
 	const char *token = token_of(d, c, &entry);
 
-	return json_pack("{s:I, s:I, s:s, s:i, s:I, s:o}", "place", (json_int_t)c->place, "time",
-	    (json_int_t)c->wall_ms, "kind", kind_name(c->kind), "slot", (int)c->slot,
+	return json_pack("{s:I, s:I, s:s, s:i, s:I, s:o}", "place", (json_int_t)c->place,
+	    "time", (json_int_t)c->wall_ms, "kind", kind_name(c->kind), "slot", (int)c->slot,
 	    "generation", (json_int_t)c->generation, "token",
 	    dump_string(token, strlen(token)));
 }

@@ -73,7 +73,7 @@ to_json(const struct dump *d, const struct row_seen *row)
 	json_t *counters = json_object();
 
 #define COUNTER_C(name, unit, help) \
-	json_object_set_new( \
+	json_object_set_new(        \
 	    counters, #name, json_integer((json_int_t)load_relaxed(&row->counters->name)));
 #include "counters.def"
 	return json_pack("{s:i, s:i, s:o, s:o, s:s, s:f, s:i, s:i, s:i, s:o, s:o}", "slot",

@@ -46,12 +46,15 @@ counters_json(const struct dump *d)
 	uint64_t sums[COUNTERS];
 
 	sum_clients(d, sums);
-#define COUNTER_C(name, unit, help) json_object_set_new(clients, #name, number(sums[INDEX_##name]));
-#define COUNTER_T(name, unit, help) json_object_set_new(ticker, #name, number(load_relaxed(&t->name)));
+#define COUNTER_C(name, unit, help) \
+	json_object_set_new(clients, #name, number(sums[INDEX_##name]));
+#define COUNTER_T(name, unit, help) \
+	json_object_set_new(ticker, #name, number(load_relaxed(&t->name)));
 #define COUNTER_W(name, unit, help) \
 	json_object_set_new(listener, #name, number(load_relaxed(&w->name)));
 #include "counters.def"
-	return json_pack("{s:o, s:o, s:o}", "clients", clients, "ticker", ticker, "listener", listener);
+	return json_pack(
+	    "{s:o, s:o, s:o}", "clients", clients, "ticker", ticker, "listener", listener);
 }
 
 static json_t *
@@ -68,7 +71,8 @@ state_json(const struct dump *d)
 }
 
 static void
-print_counter(const char *group, const char *name, uint64_t n, const char *unit, const char *help)
+print_counter(
+    const char *group, const char *name, uint64_t n, const char *unit, const char *help)
 {
 	char full[64];
 
@@ -89,8 +93,10 @@ print_all(const struct dump *d)
 	    d->live ? "running" : "not running", load_relaxed(&h->clients),
 	    h->limits.max_clients, load_relaxed(&h->ticker_pid), load_relaxed(&h->tickers),
 	    snapshot_newest(h));
-#define COUNTER_C(name, unit, help) print_counter("client", #name, sums[INDEX_##name], unit, help);
-#define COUNTER_T(name, unit, help) print_counter("ticker", #name, load_relaxed(&t->name), unit, help);
+#define COUNTER_C(name, unit, help) \
+	print_counter("client", #name, sums[INDEX_##name], unit, help);
+#define COUNTER_T(name, unit, help) \
+	print_counter("ticker", #name, load_relaxed(&t->name), unit, help);
 #define COUNTER_W(name, unit, help) \
 	print_counter("listener", #name, load_relaxed(&w->name), unit, help);
 #include "counters.def"
@@ -100,8 +106,8 @@ int
 dump_stats(const struct dump *d)
 {
 	if (d->json)
-		return dump_json(json_pack("{s:o, s:o}", "state", state_json(d), "counters",
-		    counters_json(d)));
+		return dump_json(json_pack(
+		    "{s:o, s:o}", "state", state_json(d), "counters", counters_json(d)));
 	print_all(d);
 	return 0;
 }

@@ -35,10 +35,9 @@ power_of_two(uint64_t n)
 static uint64_t
 snapshot_max(const struct limits *l)
 {
-	uint64_t per_client =
-	    3 * (TOKEN_LENGTH + 3) /* changes: in three lists at worst */
-	    + TOKEN_LENGTH + 3     /* its name */
-	    + TOKEN_LENGTH + 4 + l->max_properties + sizeof(struct row);
+	uint64_t per_client = 3 * (TOKEN_LENGTH + 3) /* changes: in three lists at worst */
+			      + TOKEN_LENGTH + 3     /* its name */
+			      + TOKEN_LENGTH + 4 + l->max_properties + sizeof(struct row);
 
 	return LAYOUT_PAGE + l->max_clients * per_client;
 }
@@ -56,9 +55,9 @@ layout_compute(const struct limits *l, struct layout *layout)
 	uint64_t clients = l->max_clients;
 	uint64_t record = (uint64_t)l->max_packet + MAIL_RECORD_EXTRA;
 
-	if (l->max_clients == 0 || l->max_clients > LAYOUT_CLIENTS_MAX ||
-	    l->max_packet == 0 || l->max_packet > LAYOUT_PACKET_MAX ||
-	    l->max_properties < 2 || l->max_properties > LAYOUT_PROPERTIES_MAX) {
+	if (l->max_clients == 0 || l->max_clients > LAYOUT_CLIENTS_MAX || l->max_packet == 0 ||
+	    l->max_packet > LAYOUT_PACKET_MAX || l->max_properties < 2 ||
+	    l->max_properties > LAYOUT_PROPERTIES_MAX) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -67,24 +66,21 @@ layout_compute(const struct limits *l, struct layout *layout)
 	if (layout->departed_count < DEPARTED_MIN)
 		layout->departed_count = DEPARTED_MIN;
 	layout->ring_count = power_of_two(2 * clients);
-	layout->commons_size =
-	    round_up(sizeof(struct commons) + layout->ring_count * sizeof(struct change),
-		LAYOUT_PAGE);
+	layout->commons_size = round_up(
+	    sizeof(struct commons) + layout->ring_count * sizeof(struct change), LAYOUT_PAGE);
 	layout->inbox_size = power_of_two(2 * record);
 	layout->outbox_size = power_of_two(2 * record);
 	layout->log_size = power_of_two(8 * record);
 	layout->arena_size = round_up(LAYOUT_GENERATIONS * snapshot_max(l), LAYOUT_PAGE);
 	layout->buffer_size = round_up(l->max_properties, LAYOUT_PAGE);
-	layout->slot_size =
-	    SLOT_HEAD_SIZE + 2 * layout->buffer_size + layout->outbox_size;
+	layout->slot_size = SLOT_HEAD_SIZE + 2 * layout->buffer_size + layout->outbox_size;
 
 	layout->size = round_up(sizeof(struct header), LAYOUT_PAGE);
 	place(layout, &layout->front, sizeof(struct front));
 	place(layout, &layout->directory, clients * sizeof(struct entry));
 	place(layout, &layout->mailboxes, clients * sizeof(struct mailbox));
 	place(layout, &layout->commons, layout->commons_size);
-	place(
-	    layout, &layout->departed, layout->departed_count * sizeof(struct departed));
+	place(layout, &layout->departed, layout->departed_count * sizeof(struct departed));
 	place(layout, &layout->log, layout->log_size);
 	place(layout, &layout->arena, layout->arena_size);
 	place(layout, &layout->inboxes, clients * layout->inbox_size);

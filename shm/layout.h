@@ -112,9 +112,9 @@ struct generation {
 	uint32_t count;          /* T  clients in it */
 	uint64_t at;             /* T  bytes from the start of the arena */
 	uint64_t end;            /* T  first byte after it */
-	uint64_t rows;     /* T  where the rows begin, from the start of the arena */
-	uint64_t departed; /* T  entries of the departed ring that are part of it */
-	uint64_t wall_ms;  /* T  when it was published */
+	uint64_t rows;           /* T  where the rows begin, from the start of the arena */
+	uint64_t departed;       /* T  entries of the departed ring that are part of it */
+	uint64_t wall_ms;        /* T  when it was published */
 	uint32_t changes_length;
 	uint32_t head_length;
 	uint64_t names_length;
@@ -125,9 +125,8 @@ struct generation {
 
 /* What merging needs to know of the client whose token stands at this place. */
 struct row {
-	uint32_t opened; /* T  number of the first snapshot that held it */
-	uint32_t
-	    changed; /* T  number of the last one in which its properties changed; or 0 */
+	uint32_t opened;  /* T  number of the first snapshot that held it */
+	uint32_t changed; /* T  number of the last one in which its properties changed; or 0 */
 };
 
 /* A client that was in a snapshot and is no more: kept for those who are slow. */
@@ -139,11 +138,11 @@ struct departed {
 };
 
 struct header {
-	uint64_t magic;   /* F */
-	uint32_t version; /* F  LAYOUT_VERSION */
-	uint32_t size;    /* F  sizeof(struct header) */
-	uint64_t id;      /* F  random: tells this segment from the next of that name */
-	uint64_t created; /* F  ms since 1970 ... */
+	uint64_t magic;        /* F */
+	uint32_t version;      /* F  LAYOUT_VERSION */
+	uint32_t size;         /* F  sizeof(struct header) */
+	uint64_t id;           /* F  random: tells this segment from the next of that name */
+	uint64_t created;      /* F  ms since 1970 ... */
 	uint64_t created_boot; /* F  ... and by clock_boot_ms() */
 	struct limits limits;
 	uint32_t unused;
@@ -151,16 +150,16 @@ struct header {
 	_Atomic uint32_t ready; /* T  stored last: before it nothing here is valid */
 
 	/* What every child reads whenever it wakes. */
-	_Alignas(64) _Atomic uint64_t
-	    current;               /* T  number << 8 | index of the newest snapshot */
-	_Atomic uint64_t log_head; /* T  bytes ever written to the broadcast log */
-	_Atomic uint32_t asleep;   /* T  the ticker is about to sleep: ring it */
-	_Atomic uint32_t draining; /* T  clients are to be sent away with 1001 */
+	_Alignas(
+	    64) _Atomic uint64_t current; /* T  number << 8 | index of the newest snapshot */
+	_Atomic uint64_t log_head;        /* T  bytes ever written to the broadcast log */
+	_Atomic uint32_t asleep;          /* T  the ticker is about to sleep: ring it */
+	_Atomic uint32_t draining;        /* T  clients are to be sent away with 1001 */
 
 	/* What a successor and the dump tool want to know. */
 	_Alignas(64) _Atomic uint32_t ticker_pid; /* T */
 	_Atomic uint32_t tickers;                 /* T  how many there were */
-	_Atomic uint64_t tick_boot_ms; /* T  last look, whether or not it found changes */
+	_Atomic uint64_t tick_boot_ms;  /* T  last look, whether or not it found changes */
 	_Atomic uint64_t departed_head; /* T  entries ever written */
 	_Atomic uint64_t order;         /* T  connections opened: the next one's place */
 	_Atomic uint32_t clients;       /* T  open now */
@@ -191,12 +190,10 @@ enum entry_state {
  * client's row.
  */
 struct entry {
-	_Atomic uint64_t
-	    generation;         /* T  +1 per claim; pids are used again, this is not */
-	_Atomic uint32_t state; /* T  enum entry_state, stored last on the way up */
-	_Atomic uint32_t pid;   /* T  as the kernel says (SO_PEERCRED) */
-	_Atomic uint32_t
-	    announced; /* T  first snapshot that holds it (number); 0: none yet */
+	_Atomic uint64_t generation; /* T  +1 per claim; pids are used again, this is not */
+	_Atomic uint32_t state;      /* T  enum entry_state, stored last on the way up */
+	_Atomic uint32_t pid;        /* T  as the kernel says (SO_PEERCRED) */
+	_Atomic uint32_t announced;  /* T  first snapshot that holds it (number); 0: none yet */
 	uint32_t unused;
 	_Atomic uint64_t order;   /* T  place among all connections ever opened */
 	_Atomic uint64_t since;   /* T  clock_boot_ms() when it was claimed */
@@ -231,15 +228,15 @@ enum stop_reason {
  * has one target, the log, and receiver_head is a log_head.
  */
 struct mailbox {
-	_Atomic uint64_t inbox_head;  /* T  bytes ever written to the inbox */
-	_Atomic uint64_t outbox_tail; /* T  bytes ever taken from the outbox */
-	_Atomic uint64_t log_start;   /* T  log_head when the client opened */
-	_Atomic uint64_t work_at;     /* T  position in the outbox */
-	_Atomic uint64_t work;        /* T  targets that are done << 32 | receiver */
+	_Atomic uint64_t inbox_head;          /* T  bytes ever written to the inbox */
+	_Atomic uint64_t outbox_tail;         /* T  bytes ever taken from the outbox */
+	_Atomic uint64_t log_start;           /* T  log_head when the client opened */
+	_Atomic uint64_t work_at;             /* T  position in the outbox */
+	_Atomic uint64_t work;                /* T  targets that are done << 32 | receiver */
 	_Atomic uint64_t receiver_generation; /* T */
 	_Atomic uint64_t receiver_head;       /* T */
-	_Atomic uint32_t stop;   /* T  enum stop_reason: the child is to close */
-	_Atomic uint32_t wanted; /* T  ring the ticker when there is room again */
+	_Atomic uint32_t stop;                /* T  enum stop_reason: the child is to close */
+	_Atomic uint32_t wanted;              /* T  ring the ticker when there is room again */
 };
 
 #define MAILBOX_NOBODY UINT32_MAX

@@ -19,14 +19,13 @@ lock_make(struct lock *lock)
 }
 
 void
-lock_introduce(
-    struct lock_user *user, struct lock *lock, uint32_t slot, uint64_t generation)
+lock_introduce(struct lock_user *user, struct lock *lock, uint32_t slot, uint64_t generation)
 {
 	uint64_t who = slot == LOCK_TICKER ? LOCK_TICKER : slot + 1;
 
 	user->lock = lock;
-	user->base = who << (GENERATION_BITS + SERIAL_BITS) |
-		     (generation & GENERATION_MASK) << SERIAL_BITS;
+	user->base = who << (GENERATION_BITS + SERIAL_BITS) | (generation & GENERATION_MASK)
+								  << SERIAL_BITS;
 	user->name = 0;
 	user->serial = 0;
 }

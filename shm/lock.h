@@ -53,8 +53,8 @@ struct lock_user {
 /* Make a lock that nobody holds.  0, or -1 and errno. */
 int lock_make(struct lock *lock);
 
-void lock_introduce(
-    struct lock_user *user, struct lock *lock, uint32_t slot, uint64_t generation);
+void
+lock_introduce(struct lock_user *user, struct lock *lock, uint32_t slot, uint64_t generation);
 
 /*
  * Take the lock; false if somebody else still holds it after wait_ms (0: do

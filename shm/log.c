@@ -17,8 +17,8 @@ log_set_level(enum log_level level)
 	threshold = level;
 }
 
-static size_t add(char *line, size_t length, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static size_t
+add(char *line, size_t length, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static size_t
 add(char *line, size_t length, const char *format, ...)
@@ -46,9 +46,8 @@ add_time(char *line)
 	    (int)(now.tv_nsec / 1000000));
 }
 
-static void write_line(
-    enum log_level level, const char *event, const char *format, va_list arguments)
-    __attribute__((format(printf, 3, 0)));
+static void write_line(enum log_level level, const char *event, const char *format,
+    va_list arguments) __attribute__((format(printf, 3, 0)));
 
 static void
 write_line(enum log_level level, const char *event, const char *format, va_list arguments)

@@ -24,14 +24,13 @@ enum log_level {
 void log_set_level(enum log_level level);
 
 /* event is a name for grep; format gives key=value pairs. */
-void log_error(const char *event, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void log_warning(const char *event, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void log_info(const char *event, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void log_debug(const char *event, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void
+log_error(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void
+log_warning(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_info(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void
+log_debug(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Make text safe to stand between quotes in a line: control characters, quotes,

@@ -12,14 +12,13 @@ place(const struct mail_ring *ring, uint64_t at)
 }
 
 struct mail_record *
-mail_reserve(const struct mail_ring *ring, uint64_t head, uint64_t tail, uint32_t size,
-    uint64_t *next)
+mail_reserve(
+    const struct mail_ring *ring, uint64_t head, uint64_t tail, uint32_t size, uint64_t *next)
 {
 	uint64_t offset = head & (ring->size - 1);
 	uint64_t skip = 0;
 
-	if (offset + size > ring->size ||
-	    (head == tail && offset >= HOME && offset >= size))
+	if (offset + size > ring->size || (head == tail && offset >= HOME && offset >= size))
 		skip = ring->size - offset;
 	if (head + skip + size - tail > ring->size)
 		return NULL;
@@ -38,13 +37,11 @@ plausible(const struct mail_ring *ring, uint64_t at, uint64_t head, uint32_t siz
 {
 	uint64_t offset = at & (ring->size - 1);
 
-	return size >= 16 && size % 16 == 0 && size <= head - at &&
-	       offset + size <= ring->size;
+	return size >= 16 && size % 16 == 0 && size <= head - at && offset + size <= ring->size;
 }
 
 enum mail_found
-mail_peek(
-    const struct mail_ring *ring, uint64_t head, uint64_t tail, struct mail_item *item)
+mail_peek(const struct mail_ring *ring, uint64_t head, uint64_t tail, struct mail_item *item)
 {
 	const struct mail_record *r;
 	uint32_t size;
@@ -81,8 +78,7 @@ mail_peek(
 }
 
 void
-mail_log_write(
-    const struct mail_ring *log, uint64_t head, const char *frame, uint64_t length)
+mail_log_write(const struct mail_ring *log, uint64_t head, const char *frame, uint64_t length)
 {
 	uint64_t offset = head & (log->size - 1);
 	uint64_t first = log->size - offset;

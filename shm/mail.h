@@ -41,9 +41,8 @@ struct mail_record {
 	_Atomic uint32_t size;   /* of the whole record, 16-aligned */
 	_Atomic uint32_t kind;   /* enum mail_kind */
 	_Atomic uint32_t length; /* bytes of text or frame */
-	_Atomic uint32_t
-	    count; /* outbox: receivers, whose tokens stand before the text */
-	_Atomic uint64_t stamp; /* inbox: log_head when it was written; outbox: names in
+	_Atomic uint32_t count;  /* outbox: receivers, whose tokens stand before the text */
+	_Atomic uint64_t stamp;  /* inbox: log_head when it was written; outbox: names in
 				    "to" that were no tokens */
 	uint64_t unused;
 };
@@ -83,8 +82,8 @@ struct mail_ring {
  * once it is written (the skip before it, if one is needed, is written here).
  * size is a multiple of 16 and at most half the ring.
  */
-struct mail_record *mail_reserve(const struct mail_ring *ring, uint64_t head,
-    uint64_t tail, uint32_t size, uint64_t *next);
+struct mail_record *mail_reserve(
+    const struct mail_ring *ring, uint64_t head, uint64_t tail, uint32_t size, uint64_t *next);
 
 enum mail_found {
 	MAIL_NONE,   /* tail has reached head */
@@ -97,12 +96,12 @@ enum mail_found {
  * between the two.  Its length and count are the writer's word: the caller
  * checks them against size.
  */
-enum mail_found mail_peek(
-    const struct mail_ring *ring, uint64_t head, uint64_t tail, struct mail_item *item);
+enum mail_found
+mail_peek(const struct mail_ring *ring, uint64_t head, uint64_t tail, struct mail_item *item);
 
 /* Copy length bytes into the log at head (the caller knows that there is room). */
-void mail_log_write(
-    const struct mail_ring *log, uint64_t head, const char *frame, uint64_t length);
+void
+mail_log_write(const struct mail_ring *log, uint64_t head, const char *frame, uint64_t length);
 
 static inline uint32_t
 mail_record_size(uint64_t payload)

@@ -14,8 +14,8 @@ register_address(struct sockaddr_un *address, uid_t uid, const char *name)
 
 	memset(address, 0, sizeof(*address));
 	address->sun_family = AF_UNIX;
-	length = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1,
-	    "rosterd/%u/%s", (unsigned)uid, name);
+	length = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "rosterd/%u/%s",
+	    (unsigned)uid, name);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 

@@ -27,13 +27,13 @@ enum register_kind {
 	REGISTER_CHILD = 0x526f0001, /* a child wants a slot */
 	REGISTER_RETURN,             /* a child shows the slot that it has */
 	REGISTER_OPEN,               /* its handshake is done */
-	REGISTER_CLOSE,    /* its client is leaving; last words are on their way */
-	REGISTER_LISTENER, /* a listener wants to know the ticker */
-	REGISTER_DRAIN,    /* from the listener: send all clients away and end */
-	REGISTER_WELCOME,  /* from the ticker: slot, generation, token */
-	REGISTER_FULL,     /* from the ticker: no slot is free */
-	REGISTER_REFUSED,  /* from the ticker: draining, or not one of ours */
-	REGISTER_READY,    /* from the ticker to the listener: serve */
+	REGISTER_CLOSE,              /* its client is leaving; last words are on their way */
+	REGISTER_LISTENER,           /* a listener wants to know the ticker */
+	REGISTER_DRAIN,              /* from the listener: send all clients away and end */
+	REGISTER_WELCOME,            /* from the ticker: slot, generation, token */
+	REGISTER_FULL,               /* from the ticker: no slot is free */
+	REGISTER_REFUSED,            /* from the ticker: draining, or not one of ours */
+	REGISTER_READY,              /* from the ticker to the listener: serve */
 };
 
 struct register_message {

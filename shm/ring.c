@@ -31,8 +31,8 @@ ring_append(struct ring *ring, struct change *changes, uint64_t count, uint32_t 
 }
 
 uint32_t
-ring_take(struct ring *ring, const struct change *changes, uint64_t count,
-    uint32_t *slots, uint32_t max, bool *overflow)
+ring_take(struct ring *ring, const struct change *changes, uint64_t count, uint32_t *slots,
+    uint32_t max, bool *overflow)
 {
 	uint64_t head = load_acquire(&ring->head);
 	uint64_t tail = load_relaxed(&ring->tail);
@@ -56,8 +56,8 @@ ring_take(struct ring *ring, const struct change *changes, uint64_t count,
 }
 
 bool
-ring_read(const struct change *changes, uint64_t count, uint64_t place,
-    struct change_seen *seen)
+ring_read(
+    const struct change *changes, uint64_t count, uint64_t place, struct change_seen *seen)
 {
 	const struct change *c = &changes[place & (count - 1)];
 

@@ -29,8 +29,7 @@ enum change_kind {
 };
 
 struct change {
-	_Atomic uint64_t
-	    place; /* L  its number in the ring + 1: tells a reader what it read */
+	_Atomic uint64_t place; /* L  its number in the ring + 1: tells a reader what it read */
 	_Atomic uint64_t generation; /* L  of the slot */
 	_Atomic uint64_t wall_ms;    /* L  ms since 1970 */
 	_Atomic uint32_t slot;       /* L */
@@ -70,7 +69,7 @@ uint32_t ring_take(struct ring *ring, const struct change *changes, uint64_t cou
     uint32_t *slots, uint32_t max, bool *overflow);
 
 /* Read entry number place without the lock; false if it is not there (any more). */
-bool ring_read(const struct change *changes, uint64_t count, uint64_t place,
-    struct change_seen *seen);
+bool ring_read(
+    const struct change *changes, uint64_t count, uint64_t place, struct change_seen *seen);
 
 #endif

@@ -63,8 +63,7 @@ scan_plain(const char *at, const char *end)
 static const unsigned char *
 plain(const struct reader *s)
 {
-	return (const unsigned char *)scan_plain(
-	    (const char *)s->at, (const char *)s->end);
+	return (const unsigned char *)scan_plain((const char *)s->at, (const char *)s->end);
 }
 
 /* Length of the UTF-8 sequence at s->at, 0 if it is none (RFC 3629, section 4). */
@@ -356,8 +355,7 @@ read_close(struct reader *s, struct nest *n)
 			return object ? read_key(s) : 0;
 		}
 		if (*s->at != (object ? '}' : ']'))
-			return fail(
-			    s, object ? "',' or '}' expected" : "',' or ']' expected");
+			return fail(s, object ? "',' or '}' expected" : "',' or ']' expected");
 		s->at++;
 		n->depth--;
 	}

@@ -56,8 +56,7 @@ close_failed(struct segment *s)
 }
 
 int
-segment_create(
-    struct segment *s, const char *name, const struct limits *limits, mode_t mode)
+segment_create(struct segment *s, const char *name, const struct limits *limits, mode_t mode)
 {
 	char path[SHM_NAME_MAX];
 	struct layout layout;
@@ -96,8 +95,7 @@ examine(struct segment *s, bool writable, bool trust, const char **why)
 
 	if (fstat(s->fd, &status) < 0)
 		return close_failed(s);
-	if (!trust && status.st_uid != geteuid() && status.st_uid != 0 &&
-	    geteuid() != 0) {
+	if (!trust && status.st_uid != geteuid() && status.st_uid != 0 && geteuid() != 0) {
 		*why = "belongs to another user";
 		errno = EPERM;
 		return close_failed(s);
@@ -197,8 +195,8 @@ map_over(struct header *header, int fd, uint64_t at, uint64_t size)
 {
 	void *where = (char *)header + at;
 
-	if (mmap(where, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		(off_t)at) == MAP_FAILED)
+	if (mmap(where, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)at) ==
+	    MAP_FAILED)
 		return -1;
 	return 0;
 }

@@ -33,8 +33,8 @@ bool segment_name_good(const char *name);
  * is unlinked (who has it mapped keeps it).  All is zero but the fixed fields;
  * `ready` is for the caller to store.  0, or -1 and errno.
  */
-int segment_create(
-    struct segment *s, const char *name, const struct limits *limits, mode_t mode);
+int
+segment_create(struct segment *s, const char *name, const struct limits *limits, mode_t mode);
 
 /*
  * Open one that exists, for the ticker to write or for others to read.  -1 and

@@ -15,8 +15,7 @@ buffer(struct slot *slot, uint64_t buffer_size, unsigned which, uint32_t length)
 }
 
 static const char *
-buffer_const(
-    const struct slot *slot, uint64_t buffer_size, unsigned which, uint32_t length)
+buffer_const(const struct slot *slot, uint64_t buffer_size, unsigned which, uint32_t length)
 {
 	if (length <= SLOT_SMALL)
 		return slot->small[which];
@@ -47,8 +46,8 @@ slot_flip(struct slot *slot)
  * behind the copy.  (ThreadSanitizer cannot know that; see tests/race.)
  */
 uint64_t
-slot_read(const struct slot *slot, uint64_t buffer_size, char *out, uint32_t max,
-    uint32_t *length)
+slot_read(
+    const struct slot *slot, uint64_t buffer_size, char *out, uint32_t max, uint32_t *length)
 {
 	for (int tries = 0; tries < READ_TRIES; tries++) {
 		uint64_t version = load_acquire(&slot->version);
@@ -59,8 +58,7 @@ slot_read(const struct slot *slot, uint64_t buffer_size, char *out, uint32_t max
 			return 0;
 		*length = load_relaxed(&slot->length[which]);
 		if (*length <= max)
-			memcpy(out, buffer_const(slot, buffer_size, which, *length),
-			    *length);
+			memcpy(out, buffer_const(slot, buffer_size, which, *length), *length);
 		fence_acquire();
 		if (load_relaxed(&slot->version) == version)
 			return *length <= max ? version : UINT64_MAX;

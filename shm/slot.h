@@ -42,20 +42,19 @@
 struct slot {
 	/* One cache line: all that the ticker looks at when it rings everybody. */
 	_Alignas(64) _Atomic uint32_t asleep; /* C sets, T clears: a bell is wanted */
-	_Atomic uint32_t pinned; /* C  number of the snapshot it reads, or 0 */
-	_Atomic uint32_t taken;  /* C  number of the last snapshot its client was sent */
+	_Atomic uint32_t pinned;              /* C  number of the snapshot it reads, or 0 */
+	_Atomic uint32_t taken;       /* C  number of the last snapshot its client was sent */
 	_Atomic uint32_t heartbeat;   /* C  +1 for each turn of its loop */
 	_Atomic uint64_t outbox_head; /* C  bytes ever written to its outbox */
 	_Atomic uint64_t inbox_tail;  /* C  bytes ever taken from its inbox */
 	_Atomic uint64_t log_tail;    /* C  bytes of the broadcast log it has gone past */
 	_Atomic uint32_t crowded;     /* C  it waits for room in its outbox: ring it */
 
-	_Alignas(64) _Atomic uint64_t
-	    version;                   /* L, C  of its properties; 0: it has set none */
-	_Atomic uint32_t length[2];    /* C  bytes of text in buffers 0 and 1 */
-	_Atomic uint32_t backlog;      /* C  bytes kept for a client that is slow */
-	_Atomic uint32_t state;        /* C  enum slot_state */
-	_Atomic uint64_t pong_wall_ms; /* C  when its client last answered a ping */
+	_Alignas(64) _Atomic uint64_t version; /* L, C  of its properties; 0: it has set none */
+	_Atomic uint32_t length[2];            /* C  bytes of text in buffers 0 and 1 */
+	_Atomic uint32_t backlog;              /* C  bytes kept for a client that is slow */
+	_Atomic uint32_t state;                /* C  enum slot_state */
+	_Atomic uint64_t pong_wall_ms;         /* C  when its client last answered a ping */
 
 	struct client_counters counters; /* C */
 	char small[2][SLOT_SMALL];       /* C  guarded by version */
@@ -67,16 +66,14 @@ enum slot_state {
 	SLOT_CLOSING,
 };
 
-_Static_assert(
-    sizeof(struct slot) <= SLOT_HEAD_SIZE, "layout moved: bump LAYOUT_VERSION");
+_Static_assert(sizeof(struct slot) <= SLOT_HEAD_SIZE, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(offsetof(struct slot, version) == 64, "one cache line for the ringing");
 
 /*
  * Put text where the next version goes; nobody can see it yet.  Only the owner
  * calls this.  length is at most buffer_size.
  */
-void
-slot_write(struct slot *slot, uint64_t buffer_size, const char *text, uint32_t length);
+void slot_write(struct slot *slot, uint64_t buffer_size, const char *text, uint32_t length);
 
 /* Make it the current version; the caller holds the lock. */
 void slot_flip(struct slot *slot);
@@ -87,8 +84,8 @@ void slot_flip(struct slot *slot);
  * *length; version 0 has no text (length 0).  UINT64_MAX: the slot would not
  * hold still, or its length is over max (*length is then over max, too).
  */
-uint64_t slot_read(const struct slot *slot, uint64_t buffer_size, char *out, uint32_t max,
-    uint32_t *length);
+uint64_t slot_read(
+    const struct slot *slot, uint64_t buffer_size, char *out, uint32_t max, uint32_t *length);
 
 /* Bring a slot that nobody has into its first state (by the ticker). */
 void slot_wipe(struct slot *slot);

@@ -6,8 +6,8 @@
 #include "slot.h"
 
 void
-snapshot_view(const struct header *header, const struct generation *generation,
-    struct snapshot *view)
+snapshot_view(
+    const struct header *header, const struct generation *generation, struct snapshot *view)
 {
 	const char *arena = (const char *)header + header->layout.arena;
 
@@ -58,8 +58,7 @@ snapshot_unpin(struct slot *slot)
 const char *
 snapshot_token(const struct snapshot *view, uint32_t n)
 {
-	return view->names + sizeof(SNAPSHOT_NAMES) - 1 +
-	       (size_t)n * SNAPSHOT_TOKEN_STRIDE + 1;
+	return view->names + sizeof(SNAPSHOT_NAMES) - 1 + (size_t)n * SNAPSHOT_TOKEN_STRIDE + 1;
 }
 
 static void
@@ -95,8 +94,8 @@ still_there(const struct header *header, uint64_t first)
 
 /* Clients that were in snapshot `since` and are not in this one. */
 static bool
-merge_closed(const struct header *header, const struct snapshot *view, uint32_t since,
-    struct text *out)
+merge_closed(
+    const struct header *header, const struct snapshot *view, uint32_t since, struct text *out)
 {
 	uint64_t first = view->departed;
 	size_t start = out->length;
@@ -116,8 +115,8 @@ merge_closed(const struct header *header, const struct snapshot *view, uint32_t 
 }
 
 bool
-snapshot_merge(const struct header *header, const struct snapshot *view, uint32_t since,
-    struct text *out)
+snapshot_merge(
+    const struct header *header, const struct snapshot *view, uint32_t since, struct text *out)
 {
 	size_t start;
 

@@ -32,14 +32,12 @@
 struct slot;
 
 /* The fixed pieces of the two packets of the server. */
-#define SNAPSHOT_HEAD \
-	"{\"from\":\"server\",\"type\":\"metadata\",\"metadata\":{\"index\":\""
+#define SNAPSHOT_HEAD "{\"from\":\"server\",\"type\":\"metadata\",\"metadata\":{\"index\":\""
 #define SNAPSHOT_NAMES "\",\"indexes\":["
 #define SNAPSHOT_PEOPLE "],\"properties\":{"
 #define SNAPSHOT_VERSION "},\"version\":"
 #define SNAPSHOT_END "}}"
-#define SNAPSHOT_OPENED \
-	"{\"from\":\"server\",\"type\":\"changes\",\"changes\":{\"opened\":["
+#define SNAPSHOT_OPENED "{\"from\":\"server\",\"type\":\"changes\",\"changes\":{\"opened\":["
 #define SNAPSHOT_CLOSED "],\"closed\":["
 #define SNAPSHOT_CHANGED "],\"properties\":["
 #define SNAPSHOT_CHANGES_END "]}}"
@@ -73,8 +71,8 @@ snapshot_newest(const struct header *header)
 }
 
 /* The pieces of a generation, which the caller has pinned or otherwise knows to rest. */
-void snapshot_view(const struct header *header, const struct generation *generation,
-    struct snapshot *view);
+void snapshot_view(
+    const struct header *header, const struct generation *generation, struct snapshot *view);
 
 /* Pin the newest one. */
 void snapshot_pin(const struct header *header, struct slot *slot, struct snapshot *view);
@@ -88,8 +86,8 @@ const char *snapshot_token(const struct snapshot *view, uint32_t n);
  * this one, without a frame header, appended to out.  False if the departed
  * ring does not reach back so far.
  */
-bool snapshot_merge(const struct header *header, const struct snapshot *view,
-    uint32_t since, struct text *out);
+bool snapshot_merge(
+    const struct header *header, const struct snapshot *view, uint32_t since, struct text *out);
 
 /* Header of an unmasked text frame for length bytes; the return is its size, at most 10. */
 size_t snapshot_frame(uint64_t length, unsigned char header[10]);

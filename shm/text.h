@@ -20,8 +20,8 @@ struct text {
 
 void text_add(struct text *text, const void *bytes, size_t length);
 void text_string(struct text *text, const char *string);
-void text_format(struct text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void
+text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Room for at least more bytes behind the text; false and `failed` if there is no memory. */
 bool text_reserve(struct text *text, size_t more);

@@ -10,9 +10,9 @@
 _Noreturn void check_failed(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define CHECK(condition, ...) \
-	do { \
-		if (!(condition)) \
+#define CHECK(condition, ...)                                          \
+	do {                                                           \
+		if (!(condition))                                      \
 			check_failed(__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 

@@ -14,8 +14,8 @@ array_has(const json_t *array, const char *text)
 	size_t i;
 	json_t *value;
 
-	json_array_foreach(array, i, value) if (strcmp(json_string_value(value), text) == 0)
-		return true;
+	json_array_foreach(
+	    array, i, value) if (strcmp(json_string_value(value), text) == 0) return true;
 	return false;
 }
 
@@ -80,13 +80,14 @@ check_indexes(const struct roster *r, const json_t *after)
 	json_array_foreach(closed, i, value)
 	{
 		token = json_string_value(value);
-		CHECK(json_object_get(expected, token) != NULL, "%s closed, but was not there", token);
+		CHECK(json_object_get(expected, token) != NULL, "%s closed, but was not there",
+		    token);
 		json_object_del(expected, token);
 	}
 	json_object_foreach(expected, token, value)
 	    CHECK(json_object_get(got, token) != NULL, "%s is missing in metadata", token);
-	json_object_foreach(got, token, value)
-	    CHECK(json_object_get(expected, token) != NULL, "%s is in metadata unannounced", token);
+	json_object_foreach(got, token, value) CHECK(
+	    json_object_get(expected, token) != NULL, "%s is in metadata unannounced", token);
 	json_decref(expected);
 	json_decref(got);
 }
@@ -107,8 +108,8 @@ check_properties(const struct roster *r, const json_t *after)
 		    "properties of %s %s, and changes does%s name it", token,
 		    same ? "are the same" : "are different", same ? "" : " not");
 	}
-	json_object_foreach(named, token, value)
-	    CHECK(json_object_get(after, token) != NULL, "%s changed and left: closed only", token);
+	json_object_foreach(named, token, value) CHECK(
+	    json_object_get(after, token) != NULL, "%s changed and left: closed only", token);
 	json_decref(named);
 	json_decref(empty);
 }
@@ -152,7 +153,8 @@ roster_take(struct roster *r, json_t *packet)
 	CHECK(from != NULL && type != NULL, "a packet without from or type");
 	if (strcmp(from, "server") != 0)
 		return false;
-	CHECK(json_object_size(packet) == 3, "a packet of the server has more than three members");
+	CHECK(json_object_size(packet) == 3,
+	    "a packet of the server has more than three members");
 	if (strcmp(type, "changes") == 0) {
 		json_decref(r->changes);
 		r->changes = json_incref(packet);
@@ -232,8 +234,8 @@ roster_await(struct roster *r, struct ws *w, const char *token, bool there, int 
 	long long until = now_ms() + timeout_ms;
 
 	while (roster_has(r, token) != there)
-		CHECK(roster_next(r, w, (int)(until - now_ms())), "%s did not %s in time", token,
-		    there ? "appear" : "vanish");
+		CHECK(roster_next(r, w, (int)(until - now_ms())), "%s did not %s in time",
+		    token, there ? "appear" : "vanish");
 }
 
 void
@@ -241,15 +243,17 @@ roster_await_property(struct roster *r, struct ws *w, const char *token, const c
     const char *value_json, int timeout_ms)
 {
 	long long until = now_ms() + timeout_ms;
-	json_t *wanted = value_json != NULL ? json_loads(value_json,
-			     JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL)
-					    : NULL;
+	json_t *wanted =
+	    value_json != NULL
+		? json_loads(value_json,
+		      JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL)
+		: NULL;
 
 	while (!json_equal(json_object_get(roster_properties(r, token), key), wanted) &&
 	       !(wanted == NULL && json_object_get(roster_properties(r, token), key) == NULL &&
 		   roster_has(r, token)))
-		CHECK(roster_next(r, w, (int)(until - now_ms())), "%s.%s did not become %s in time",
-		    token, key, value_json);
+		CHECK(roster_next(r, w, (int)(until - now_ms())),
+		    "%s.%s did not become %s in time", token, key, value_json);
 	json_decref(wanted);
 }
 

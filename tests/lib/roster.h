@@ -18,7 +18,7 @@ struct roster {
 	json_t *indexes;    /* of the last metadata: array of tokens */
 	json_t *properties; /* token -> object */
 	json_t *changes;    /* the changes packet that waits for its metadata, or NULL */
-	int ticks;	    /* metadata packets taken, the first included */
+	int ticks;          /* metadata packets taken, the first included */
 };
 
 /* Is this packet one of the server's?  Then it is taken. */
@@ -42,7 +42,8 @@ void roster_free(struct roster *r);
 void roster_open(struct roster *r, struct ws *w, int port);
 
 /* Read ticks until a condition holds; fails the test after timeout_ms. */
-void roster_await(struct roster *r, struct ws *w, const char *token, bool there, int timeout_ms);
+void
+roster_await(struct roster *r, struct ws *w, const char *token, bool there, int timeout_ms);
 void roster_await_property(struct roster *r, struct ws *w, const char *token, const char *key,
     const char *value_json, int timeout_ms);
 

@@ -56,8 +56,8 @@ pause_ms(int ms)
 static void
 run_server(const struct server *s, const char *const *options, int ready)
 {
-	const char *arguments[ARGUMENTS_MAX] = {"rosterd", "--name", s->name, "--listen",
-	    "127.0.0.1:0", "--ready-fd"};
+	const char *arguments[ARGUMENTS_MAX] = {
+	    "rosterd", "--name", s->name, "--listen", "127.0.0.1:0", "--ready-fd"};
 	char number[16];
 	int count = 6, log;
 
@@ -198,8 +198,8 @@ server_stop(struct server *s)
 
 	kill(s->pid, SIGTERM);
 	CHECK(waitpid(s->pid, &result, 0) == s->pid, "waitpid: %s", strerror(errno));
-	CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0, "the server ended with %x: %s", result,
-	    read_file(s->log));
+	CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0, "the server ended with %x: %s",
+	    result, read_file(s->log));
 	snprintf(segment, sizeof(segment), "/dev/shm/rosterd.%s", s->name);
 	CHECK(server_await_processes(s, "", 0, 5000), "processes are left behind: %s",
 	    read_file(s->log));

@@ -47,7 +47,8 @@ bool server_await_counter(const struct server *s, const char *group, const char 
 int server_processes(const struct server *s, const char *title, pid_t *pids, int max);
 
 /* Wait until there are so many. */
-bool server_await_processes(const struct server *s, const char *title, int count, int timeout_ms);
+bool
+server_await_processes(const struct server *s, const char *title, int count, int timeout_ms);
 
 /* Descriptors that a process has open. */
 int server_descriptors(pid_t pid);

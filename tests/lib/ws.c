@@ -16,8 +16,8 @@
 #include "check.h"
 #include "server.h"
 
-#define HANDSHAKE \
-	"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n" \
+#define HANDSHAKE                                                                \
+	"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"         \
 	"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" \
 	"Sec-WebSocket-Version: 13\r\n%s\r\n"
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" /* RFC 6455, 1.3 */
@@ -150,8 +150,9 @@ ws_make(char *out, int what, const void *payload, size_t length)
 		bytes = 8;
 	else if (length > 125 || (what & WS_LONG16) != 0)
 		bytes = 2;
-	*at++ = (unsigned char)((masked ? 0x80 : 0) |
-				(bytes == 8 ? 127 : bytes == 2 ? 126 : (int)length));
+	*at++ = (unsigned char)((masked ? 0x80 : 0) | (bytes == 8      ? 127
+							  : bytes == 2 ? 126
+								       : (int)length));
 	for (int i = bytes - 1; i >= 0; i--)
 		*at++ = (unsigned char)((uint64_t)length >> (8 * i));
 	if (masked) {
@@ -217,8 +218,8 @@ ws_next(struct ws *w, int timeout_ms)
 	size_t header;
 	unsigned char first;
 
-	while ((header = header_length(w, &payload)) == 0 ||
-	       w->end - w->begin < header + payload)
+	while (
+	    (header = header_length(w, &payload)) == 0 || w->end - w->begin < header + payload)
 		if (!fill(w, until))
 			return NULL;
 	frame = malloc(sizeof(*frame) + payload + 1);
@@ -254,7 +255,8 @@ ws_packet(struct ws *w, int timeout_ms)
 		CHECK(frame->fin && frame->rsv == 0, "a packet is not one plain frame");
 		packet = json_loadb(frame->payload, frame->length,
 		    JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
-		CHECK(packet != NULL, "a packet is not JSON: %s: %s", error.text, frame->payload);
+		CHECK(
+		    packet != NULL, "a packet is not JSON: %s: %s", error.text, frame->payload);
 		free(frame);
 		return packet;
 	}
@@ -279,7 +281,8 @@ ws_closed(struct ws *w, int timeout_ms, char reason[128])
 			code = (unsigned char)frame->payload[0] << 8 |
 			       (unsigned char)frame->payload[1];
 		if (reason != NULL)
-			snprintf(reason, 128, "%s", frame->length > 2 ? frame->payload + 2 : "");
+			snprintf(
+			    reason, 128, "%s", frame->length > 2 ? frame->payload + 2 : "");
 		free(frame);
 		return code;
 	}
@@ -293,7 +296,8 @@ ws_expect_close(struct ws *w, int code, const char *text)
 	int got = ws_closed(w, 8000, reason);
 
 	CHECK(got == code, "closed with %d (%s) instead of %d", got, reason, code);
-	CHECK(strstr(reason, text) != NULL, "the reason \"%s\" does not say \"%s\"", reason, text);
+	CHECK(strstr(reason, text) != NULL, "the reason \"%s\" does not say \"%s\"", reason,
+	    text);
 	CHECK(ws_await_end(w, 5000), "the server does not end the connection");
 	CHECK(!w->reset, "the connection was reset");
 }

@@ -11,7 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { WS_CONTINUATION = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
+enum {
+	WS_CONTINUATION = 0,
+	WS_TEXT = 1,
+	WS_BINARY = 2,
+	WS_CLOSE = 8,
+	WS_PING = 9,
+	WS_PONG = 10
+};
 
 /* Flags for ws_frame(): added to the opcode. */
 enum {
@@ -26,10 +33,10 @@ enum {
 
 struct ws {
 	int fd;
-	char *in;     /* what was read and not used yet */
+	char *in; /* what was read and not used yet */
 	size_t begin, end, room;
-	bool ended;   /* the server sends no more */
-	bool reset;   /* the connection was reset */
+	bool ended; /* the server sends no more */
+	bool reset; /* the connection was reset */
 };
 
 struct ws_frame {

@@ -164,17 +164,18 @@ Test(changes, slow_client_gets_merged_changes_and_the_newest_metadata, .timeout 
 		roster_open(&r[i], &w[i], s.port);
 	for (int round = 0; round < ROUNDS; round++) {
 		for (int i = 0; i < CROWD; i++) {
-			int length = snprintf(object, sizeof(object), "{\"round\":%d,\"text\":\"", round);
+			int length = snprintf(
+			    object, sizeof(object), "{\"round\":%d,\"text\":\"", round);
 
 			memset(object + length, 'a' + round, 15900);
-			snprintf(object + length + 15900, sizeof(object) - 15900 - (size_t)length,
-			    "\"}");
+			snprintf(object + length + 15900,
+			    sizeof(object) - 15900 - (size_t)length, "\"}");
 			roster_set(&w[i], object);
 		}
 		snprintf(object, sizeof(object), "%d", round);
 		for (int i = 0; i < CROWD; i++)
-			roster_await_property(&r[i], &w[i], r[CROWD - 1].me, "round", object,
-			    patience(20000));
+			roster_await_property(
+			    &r[i], &w[i], r[CROWD - 1].me, "round", object, patience(20000));
 	}
 	/* While it is behind: one leaves, one comes, one comes and goes. */
 	ws_close(&w[0]);
@@ -211,8 +212,8 @@ Test(metadata, indexes_are_in_order_of_connection)
 	for (int i = 0, at = 0; i < 8; i++) {
 		if (i == 3)
 			continue;
-		cr_assert_str_eq(json_string_value(json_array_get(r[0].indexes, (size_t)at++)),
-		    r[i].me);
+		cr_assert_str_eq(
+		    json_string_value(json_array_get(r[0].indexes, (size_t)at++)), r[i].me);
 	}
 	cr_assert_str_eq(json_string_value(json_array_get(r[0].indexes, 7)), r[3].me);
 	server_stop(&s);
@@ -257,8 +258,7 @@ Test(metadata, version_is_dev)
 
 Test(metadata, version_is_what_the_operator_says)
 {
-	check_version(
-	    (const char *const[]){"--app-version", "1.0 \"quoted\" \xc3\xa4", NULL},
+	check_version((const char *const[]){"--app-version", "1.0 \"quoted\" \xc3\xa4", NULL},
 	    "1.0 \"quoted\" \xc3\xa4");
 }
 
@@ -273,8 +273,11 @@ Test(metadata, text_of_both_packets)
 	server_start(&s, NULL);
 	ws_open(&w, s.port);
 	f = ws_next(&w, 3000);
-	cr_assert_eq(sscanf(f->payload, "{\"from\":\"server\",\"type\":\"metadata\",\"metadata\":"
-					"{\"index\":\"%32[0-9a-f]\"", token), 1);
+	cr_assert_eq(sscanf(f->payload,
+			 "{\"from\":\"server\",\"type\":\"metadata\",\"metadata\":"
+			 "{\"index\":\"%32[0-9a-f]\"",
+			 token),
+	    1);
 	snprintf(expected, sizeof(expected),
 	    "{\"from\":\"server\",\"type\":\"metadata\",\"metadata\":{\"index\":\"%s\","
 	    "\"indexes\":[\"%s\"],\"properties\":{\"%s\":{}},\"version\":\"DEV\"}}",
@@ -283,7 +286,8 @@ Test(metadata, text_of_both_packets)
 	f = ws_next(&w, 3000);
 	snprintf(expected, sizeof(expected),
 	    "{\"from\":\"server\",\"type\":\"changes\",\"changes\":{\"opened\":[\"%s\"],"
-	    "\"closed\":[],\"properties\":[]}}", token);
+	    "\"closed\":[],\"properties\":[]}}",
+	    token);
 	cr_assert_str_eq(f->payload, expected);
 	f = ws_next(&w, 3000);
 	cr_assert(strncmp(f->payload, "{\"from\":\"server\",\"type\":\"metadata\"", 34) == 0);

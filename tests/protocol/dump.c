@@ -37,9 +37,9 @@ find(const json_t *clients, const char *token)
 	json_t *client;
 	size_t i;
 
-	json_array_foreach(clients, i, client)
-	    if (strcmp(json_string_value(json_object_get(client, "token")), token) == 0)
-		return client;
+	json_array_foreach(clients, i,
+	    client) if (strcmp(json_string_value(json_object_get(client, "token")), token) ==
+			0) return client;
 	return NULL;
 }
 
@@ -83,9 +83,11 @@ Test(dump, clients_of_a_copy)
 	FILE *pipe;
 	json_t *clients;
 
-	snprintf(command, sizeof(command), "cp --sparse=always /dev/shm/rosterd.%s /tmp/%s.image && "
-					   "%s --json --file /tmp/%s.image clients; rm /tmp/%s.image",
-	    s.name, s.name, getenv("ROSTERD_DUMP") != NULL ? getenv("ROSTERD_DUMP") : "build/rosterd-dump",
+	snprintf(command, sizeof(command),
+	    "cp --sparse=always /dev/shm/rosterd.%s /tmp/%s.image && "
+	    "%s --json --file /tmp/%s.image clients; rm /tmp/%s.image",
+	    s.name, s.name,
+	    getenv("ROSTERD_DUMP") != NULL ? getenv("ROSTERD_DUMP") : "build/rosterd-dump",
 	    s.name, s.name);
 	pipe = popen(command, "r");
 	clients = json_loadf(pipe, 0, NULL);
@@ -122,7 +124,8 @@ Test(dump, changes_in_order)
 
 Test(dump, stats_hold_every_counter)
 {
-	json_t *stats = server_dump(&s, "stats"), *counters = json_object_get(stats, "counters");
+	json_t *stats = server_dump(&s, "stats"),
+	       *counters = json_object_get(stats, "counters");
 
 #define COUNTER_C(name, unit, help) \
 	cr_assert_not_null(json_object_get(json_object_get(counters, "clients"), #name));
@@ -152,7 +155,8 @@ exit_of(const char *arguments)
 	char command[256];
 
 	snprintf(command, sizeof(command), "%s %s >/dev/null 2>&1",
-	    getenv("ROSTERD_DUMP") != NULL ? getenv("ROSTERD_DUMP") : "build/rosterd-dump", arguments);
+	    getenv("ROSTERD_DUMP") != NULL ? getenv("ROSTERD_DUMP") : "build/rosterd-dump",
+	    arguments);
 	return WEXITSTATUS(system(command));
 }
 

@@ -68,7 +68,8 @@ check_http(const char *request, const char *status, const char *body)
 
 	snprintf(line, sizeof(line), "HTTP/1.1 %s", status);
 	cr_assert_eq(strncmp(answer, line, strlen(line)), 0, "the answer is: %s", answer);
-	cr_assert_not_null(strstr(answer, body), "the answer does not say \"%s\": %s", body, answer);
+	cr_assert_not_null(
+	    strstr(answer, body), "the answer does not say \"%s\": %s", body, answer);
 	free(answer);
 }
 
@@ -102,7 +103,8 @@ Test(input, http_1_0)
 
 Test(input, upgrade_to_something_else)
 {
-	check_http(GET "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: \r\n\r\n",
+	check_http(GET "Upgrade: h2c\r\nConnection: Upgrade, "
+		       "HTTP2-Settings\r\nHTTP2-Settings: \r\n\r\n",
 	    "400 ", "only upgrade");
 }
 
@@ -118,25 +120,31 @@ Test(input, upgrade_without_host)
 
 Test(input, upgrade_with_post)
 {
-	check_http("POST / HTTP/1.1\r\nHost: x\r\n" UPGRADE CONNECTION KEY VERSION "\r\n", "400 ",
-	    "GET request");
+	check_http("POST / HTTP/1.1\r\nHost: x\r\n" UPGRADE CONNECTION KEY VERSION "\r\n",
+	    "400 ", "GET request");
 }
 
 Test(input, bad_version_is_answered_426_with_the_one_that_is_spoken)
 {
 	check_http(GET UPGRADE CONNECTION KEY "Sec-WebSocket-Version: 8\r\n\r\n", "426 ",
 	    "Sec-WebSocket-Version: 13");
-	check_http(GET UPGRADE CONNECTION KEY "Sec-WebSocket-Version: 130\r\n\r\n", "426 ", "version 13");
-	check_http(GET UPGRADE CONNECTION KEY "\r\n", "400 ", "Sec-WebSocket-Version is missing");
+	check_http(GET UPGRADE CONNECTION KEY "Sec-WebSocket-Version: 130\r\n\r\n", "426 ",
+	    "version 13");
+	check_http(
+	    GET UPGRADE CONNECTION KEY "\r\n", "400 ", "Sec-WebSocket-Version is missing");
 }
 
 Test(input, bad_key)
 {
-	check_http(GET UPGRADE CONNECTION VERSION "\r\n", "400 ", "Sec-WebSocket-Key is missing");
-	check_http(GET UPGRADE CONNECTION VERSION "Sec-WebSocket-Key: short\r\n\r\n", "400 ", "16 bytes");
-	check_http(GET UPGRADE CONNECTION VERSION "Sec-WebSocket-Key: !GhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+	check_http(
+	    GET UPGRADE CONNECTION VERSION "\r\n", "400 ", "Sec-WebSocket-Key is missing");
+	check_http(GET UPGRADE CONNECTION VERSION "Sec-WebSocket-Key: short\r\n\r\n", "400 ",
+	    "16 bytes");
+	check_http(GET UPGRADE CONNECTION VERSION
+	    "Sec-WebSocket-Key: !GhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 	    "400 ", "16 bytes");
-	check_http(GET UPGRADE CONNECTION VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==AAAA\r\n\r\n",
+	check_http(GET UPGRADE CONNECTION VERSION
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==AAAA\r\n\r\n",
 	    "400 ", "16 bytes");
 }
 
@@ -192,7 +200,8 @@ Test(input, other_paths_and_methods)
 	check_http("GET /favicon.ico HTTP/1.1\r\nHost: x\r\n\r\n", "404 ", "nothing else");
 	check_http("DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", "405 ", "Allow: GET, HEAD");
 	check_http("BREW / HTTP/1.1\r\nHost: x\r\n\r\n", "405 ", "Allow: GET, HEAD");
-	check_http("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "405 ", "Only GET");
+	check_http(
+	    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "405 ", "Only GET");
 }
 
 static void
@@ -201,10 +210,12 @@ check_origin(const char *option, const char *host, const char *origin, bool allo
 	struct server t;
 	char request[512], *answer;
 
-	server_start(&t, option != NULL ? (const char *const[]){"--origin", option, NULL} : NULL);
+	server_start(
+	    &t, option != NULL ? (const char *const[]){"--origin", option, NULL} : NULL);
 	snprintf(request, sizeof(request),
-	    "GET / HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n" UPGRADE CONNECTION KEY VERSION "\r\n", host,
-	    origin);
+	    "GET / HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\n" UPGRADE CONNECTION KEY VERSION
+	    "\r\n",
+	    host, origin);
 	if (allowed) {
 		struct ws w;
 
@@ -217,7 +228,8 @@ check_origin(const char *option, const char *host, const char *origin, bool allo
 		free(answer);
 	} else {
 		answer = ws_http(t.port, request);
-		cr_assert_eq(strncmp(answer, "HTTP/1.1 403 ", 13), 0, "the answer is: %s", answer);
+		cr_assert_eq(
+		    strncmp(answer, "HTTP/1.1 403 ", 13), 0, "the answer is: %s", answer);
 		cr_assert_not_null(strstr(answer, "--origin"));
 		free(answer);
 	}
@@ -367,10 +379,11 @@ Test(input, json_of_the_wrong_shape_is_1008_with_which_rule)
 
 Test(input, properties_of_the_wrong_shape_are_1008)
 {
-	check_text("{\"to\":\"server\",\"packet\":{\"type\":\"properties\",\"properties\":[]}}", 1008,
-	    "\"properties\" must be an object");
-	check_text("{\"to\":\"server\",\"packet\":{\"type\":\"properties\",\"properties\":null}}", 1008,
-	    "\"properties\" must be an object");
+	check_text("{\"to\":\"server\",\"packet\":{\"type\":\"properties\",\"properties\":[]}}",
+	    1008, "\"properties\" must be an object");
+	check_text("{\"to\":\"server\",\"packet\":{\"type\":\"properties\","
+		   "\"properties\":null}}",
+	    1008, "\"properties\" must be an object");
 }
 
 Test(input, long_type_is_1008)

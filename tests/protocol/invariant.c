@@ -20,11 +20,11 @@ struct actor {
 	bool here;
 	struct ws w;
 	struct roster r;
-	int serial;		   /* tells this one from those that had the place before */
-	int keys[KEYS];		   /* what was set; 0: deleted or never */
-	int sent[CLIENTS];	   /* packets sent to each, numbered from 1 */
-	int sent_serial[CLIENTS];  /* ... who was there then */
-	int got[CLIENTS];	   /* last number that came from each */
+	int serial;               /* tells this one from those that had the place before */
+	int keys[KEYS];           /* what was set; 0: deleted or never */
+	int sent[CLIENTS];        /* packets sent to each, numbered from 1 */
+	int sent_serial[CLIENTS]; /* ... who was there then */
+	int got[CLIENTS];         /* last number that came from each */
 	int got_serial[CLIENTS];
 };
 
@@ -42,7 +42,8 @@ take_relayed(struct actor *a, json_t *packet)
 
 	CHECK(from >= 0 && from < CLIENTS, "a packet from nowhere");
 	if (a->got_serial[from] != who) {
-		CHECK(who > a->got_serial[from], "a packet of a client that was followed by another");
+		CHECK(who > a->got_serial[from],
+		    "a packet of a client that was followed by another");
 		a->got_serial[from] = who;
 		a->got[from] = 0;
 	}
@@ -120,8 +121,10 @@ post(struct actor *a, int place)
 		a->sent[to] = 0;
 	}
 	ws_text(&a->w,
-	    "{\"to\":[\"%s\",\"%s\"],\"packet\":{\"type\":\"m\",\"m\":{\"place\":%d,\"serial\":%d,"
-	    "\"n\":%d}}}", b->r.me, b->r.me, place, a->serial, ++a->sent[to]);
+	    "{\"to\":[\"%s\",\"%s\"],\"packet\":{\"type\":\"m\",\"m\":{\"place\":%d,"
+	    "\"serial\":%d,"
+	    "\"n\":%d}}}",
+	    b->r.me, b->r.me, place, a->serial, ++a->sent[to]);
 }
 
 static bool
@@ -143,7 +146,8 @@ is_settled(struct actor *a)
 			char name[16];
 
 			snprintf(name, sizeof(name), "k%d", key);
-			if ((int)json_number_value(json_object_get(properties, name)) != b->keys[key])
+			if ((int)json_number_value(json_object_get(properties, name)) !=
+			    b->keys[key])
 				return false;
 		}
 	}

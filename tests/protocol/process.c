@@ -67,7 +67,8 @@ Test(process, two_hundred_clients_come_and_go_three_times_and_nothing_is_left, .
 				ws_reset(&w[i]);
 		}
 		cr_assert(server_await_processes(&s, "client", 0, 10000));
-		cr_assert(server_await_counter(&s, "ticker", "closed", CROWD * (round + 1), 5000));
+		cr_assert(
+		    server_await_counter(&s, "ticker", "closed", CROWD * (round + 1), 5000));
 		clients = server_dump(&s, "clients");
 		cr_assert_eq(json_array_size(clients), 0, "a slot is still in use");
 		json_decref(clients);
@@ -131,7 +132,8 @@ Test(process, death_of_the_ticker_is_not_noticed_by_clients)
 		cr_assert_eq(roster_count(&r[i]), CLIENTS);
 		for (int j = 0; j < CLIENTS; j++)
 			cr_assert_eq(json_number_value(json_object_get(
-					 roster_properties(&r[i], r[j].me), "n")), j);
+					 roster_properties(&r[i], r[j].me), "n")),
+			    j);
 	}
 	roster_open(&late, &wl, s.port);
 	cr_assert_eq(roster_count(&late), CLIENTS + 1);
@@ -257,19 +259,22 @@ Test(process, idle_server_makes_no_system_call_but_timer_and_pings, .timeout = 1
 	for (int i = 0; i < CLIENTS; i++)
 		ws_open(&w[i], s.port);
 	/* Until the last tick is through: none for two seconds. */
-	for (long long before = -1, now; (now = server_counter(&s, "ticker", "snapshots")) != before;
-	     before = now)
+	for (long long before = -1, now;
+	     (now = server_counter(&s, "ticker", "snapshots")) != before; before = now)
 		server_await_counter(&s, "ticker", "snapshots", now + 1, 2000);
 	count = server_processes(&s, "", pids, CLIENTS + 2);
 	cr_assert_eq(count, CLIENTS + 2);
 	used = snprintf(command, sizeof(command), "timeout -s INT 3 strace -qq -f");
 	for (int i = 0; i < count; i++)
-		used += snprintf(command + used, sizeof(command) - (size_t)used, " -p %d", (int)pids[i]);
+		used += snprintf(
+		    command + used, sizeof(command) - (size_t)used, " -p %d", (int)pids[i]);
 	snprintf(command + used, sizeof(command) - (size_t)used, " 2>&1");
 	pipe = popen(command, "r");
 	while (fgets(line, sizeof(line), pipe) != NULL) {
-		bool timer = strstr(line, "read(") != NULL && strstr(line, "\\0\\0\\0\", 8) = 8") != NULL;
-		bool wait = strstr(line, "epoll_wait(") != NULL || strstr(line, "restart_syscall") != NULL ||
+		bool timer = strstr(line, "read(") != NULL &&
+			     strstr(line, "\\0\\0\\0\", 8) = 8") != NULL;
+		bool wait = strstr(line, "epoll_wait(") != NULL ||
+			    strstr(line, "restart_syscall") != NULL ||
 			    strstr(line, "resumed>") != NULL;
 
 		calls += !timer && !wait;

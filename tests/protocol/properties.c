@@ -70,13 +70,16 @@ Test(properties, null_inside_a_value_is_a_value)
 
 Test(properties, any_json_value)
 {
-	CHECK_TEXT("{\"a\":true,\"b\":false,\"c\":-0,\"d\":[],\"e\":{},\"f\":\"\",\"g\":[1,[2,{\"h\":3}]]",
-	    "{\"a\":true,\"b\":false,\"c\":-0,\"d\":[],\"e\":{},\"f\":\"\",\"g\":[1,[2,{\"h\":3}]]}");
+	CHECK_TEXT("{\"a\":true,\"b\":false,\"c\":-0,\"d\":[],\"e\":{},\"f\":\"\",\"g\":["
+		   "1,[2,{\"h\":3}]]",
+	    "{\"a\":true,\"b\":false,\"c\":-0,\"d\":[],\"e\":{},\"f\":\"\",\"g\":[1,[2,{"
+	    "\"h\":3}]]}");
 }
 
 Test(properties, order_of_keys_is_as_first_set)
 {
-	CHECK_TEXT("{\"z\":9,\"a\":1,\"m\":2,\"b\":4", "{\"z\":1}", "{\"a\":1,\"m\":2}", "{\"b\":4,\"z\":9}");
+	CHECK_TEXT("{\"z\":9,\"a\":1,\"m\":2,\"b\":4", "{\"z\":1}", "{\"a\":1,\"m\":2}",
+	    "{\"b\":4,\"z\":9}");
 }
 
 Test(properties, deleted_and_set_again_goes_to_the_end)
@@ -117,8 +120,8 @@ Test(properties, strings_keep_their_code_points)
 
 Test(properties, names_are_the_same_by_what_they_mean)
 {
-	CHECK_TEXT("{\"ab\":2,\"x\\u0000y\":1", "{\"ab\":1}", "{\"a\\u0062\":2}",
-	    "{\"x\\u0000y\":1}");
+	CHECK_TEXT(
+	    "{\"ab\":2,\"x\\u0000y\":1", "{\"ab\":1}", "{\"a\\u0062\":2}", "{\"x\\u0000y\":1}");
 }
 
 Test(properties, duplicate_keys_count_as_the_last)
@@ -158,7 +161,8 @@ Test(properties, a_packet_is_applied_whole_or_not_at_all)
 	big[100] = '\0';
 	ws_text(&wb,
 	    "{\"to\":\"server\",\"packet\":{\"type\":\"properties\",\"properties\":"
-	    "{\"good\":1,\"keep\":2,\"big\":\"%s\"}}}", big);
+	    "{\"good\":1,\"keep\":2,\"big\":\"%s\"}}}",
+	    big);
 	ws_expect_close(&wb, 1008, "properties over 100 bytes");
 	while (roster_has(&a, b.me)) {
 		cr_assert_null(json_object_get(roster_properties(&a, b.me), "good"));

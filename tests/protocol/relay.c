@@ -43,7 +43,8 @@ next_text(int i, int timeout_ms)
 	while ((f = ws_next(&w[i], (int)(until - now_ms()))) != NULL) {
 		char *text = NULL;
 
-		if (f->opcode == WS_TEXT && strncmp(f->payload, "{\"from\":\"server\"", 16) != 0)
+		if (f->opcode == WS_TEXT &&
+		    strncmp(f->payload, "{\"from\":\"server\"", 16) != 0)
 			text = strdup(f->payload);
 		free(f);
 		if (text != NULL)
@@ -68,7 +69,8 @@ expect(int i, const char *sender, const char *rest)
 static void
 expect_nothing_before_marker(int i)
 {
-	ws_text(&w[0], "{\"to\":\"%s\",\"packet\":{\"type\":\"marker\",\"marker\":%d}}", r[i].me, i);
+	ws_text(&w[0], "{\"to\":\"%s\",\"packet\":{\"type\":\"marker\",\"marker\":%d}}",
+	    r[i].me, i);
 	char rest[64];
 
 	snprintf(rest, sizeof(rest), "\"type\":\"marker\",\"marker\":%d}", i);
@@ -98,7 +100,8 @@ Test(relay, to_everybody_the_sender_included)
 
 Test(relay, to_an_array_of_tokens)
 {
-	ws_text(&w[0], "{\"to\":[\"%s\",\"%s\"],\"packet\":{\"type\":\"t\",\"t\":1}}", r[1].me, r[2].me);
+	ws_text(&w[0], "{\"to\":[\"%s\",\"%s\"],\"packet\":{\"type\":\"t\",\"t\":1}}", r[1].me,
+	    r[2].me);
 	expect(1, r[0].me, "\"type\":\"t\",\"t\":1}");
 	expect(2, r[0].me, "\"type\":\"t\",\"t\":1}");
 	expect_nothing_before_marker(0);
@@ -121,8 +124,8 @@ Test(relay, to_an_empty_array_is_to_nobody)
 
 Test(relay, each_receiver_gets_it_once_however_often_it_is_named)
 {
-	ws_text(&w[0], "{\"to\":[\"%s\",\"%s\",\"%s\"],\"packet\":{\"type\":\"t\",\"t\":1}}", r[1].me,
-	    r[2].me, r[1].me);
+	ws_text(&w[0], "{\"to\":[\"%s\",\"%s\",\"%s\"],\"packet\":{\"type\":\"t\",\"t\":1}}",
+	    r[1].me, r[2].me, r[1].me);
 	expect(1, r[0].me, "\"type\":\"t\",\"t\":1}");
 	expect(2, r[0].me, "\"type\":\"t\",\"t\":1}");
 	expect_nothing_before_marker(1);
@@ -130,15 +133,16 @@ Test(relay, each_receiver_gets_it_once_however_often_it_is_named)
 
 Test(relay, a_token_written_with_escapes_is_the_same_token)
 {
-	ws_text(&w[0], "{\"to\":\"\\u00%02x%s\",\"packet\":{\"type\":\"t\",\"t\":1}}", r[1].me[0],
-	    r[1].me + 1);
+	ws_text(&w[0], "{\"to\":\"\\u00%02x%s\",\"packet\":{\"type\":\"t\",\"t\":1}}",
+	    r[1].me[0], r[1].me + 1);
 	expect(1, r[0].me, "\"type\":\"t\",\"t\":1}");
 }
 
 Test(relay, server_beside_others_takes_its_part_and_they_get_theirs)
 {
 	ws_text(&w[0],
-	    "{\"to\":[\"server\",\"%s\"],\"packet\":{\"type\":\"properties\",\"properties\":{\"p\":7}}}",
+	    "{\"to\":[\"server\",\"%s\"],\"packet\":{\"type\":\"properties\","
+	    "\"properties\":{\"p\":7}}}",
 	    r[1].me);
 	expect(1, r[0].me, "\"type\":\"properties\",\"properties\":{\"p\":7}}");
 	roster_await_property(&r[2], &w[2], r[0].me, "p", "7", 3000);
@@ -147,18 +151,19 @@ Test(relay, server_beside_others_takes_its_part_and_they_get_theirs)
 Test(relay, three_keys_and_no_others)
 {
 	ws_text(&w[0],
-	    "{\"to\":\"%s\",\"packet\":{\"extra\":1,\"t\":2,\"type\":\"t\",\"from\":\"me\"},\"more\":3}",
+	    "{\"to\":\"%s\",\"packet\":{\"extra\":1,\"t\":2,\"type\":\"t\",\"from\":"
+	    "\"me\"},\"more\":3}",
 	    r[1].me);
 	expect(1, r[0].me, "\"type\":\"t\",\"t\":2}");
 }
 
 Test(relay, value_is_byte_for_byte_as_it_was_sent)
 {
-	static const char value[] =
-	    "{ \"n\" : [ 12345678901234567890,1.10 , 1e400 ],\"s\":\"\\u0041\\/\xf0\x9f\x98\x80\" }";
+	static const char value[] = "{ \"n\" : [ 12345678901234567890,1.10 , 1e400 "
+				    "],\"s\":\"\\u0041\\/\xf0\x9f\x98\x80\" }";
 
-	ws_text(&w[0], "{\"to\":\"%s\", \"packet\" : {\"type\" : \"a\\u0062\" ,\"ab\":  %s  }}", r[1].me,
-	    value);
+	ws_text(&w[0], "{\"to\":\"%s\", \"packet\" : {\"type\" : \"a\\u0062\" ,\"ab\":  %s  }}",
+	    r[1].me, value);
 	char rest[256];
 
 	snprintf(rest, sizeof(rest), "\"type\":\"a\\u0062\",\"a\\u0062\":%s}", value);
@@ -218,7 +223,8 @@ Test(relay, receiver_that_is_not_connected_is_skipped_and_counted)
 
 	ws_text(&w[0],
 	    "{\"to\":[\"00112233445566778899aabbccddeeff\",\"%s\",\"nobody\"],\"packet\":"
-	    "{\"type\":\"t\",\"t\":1}}", r[1].me);
+	    "{\"type\":\"t\",\"t\":1}}",
+	    r[1].me);
 	expect(1, r[0].me, "\"type\":\"t\",\"t\":1}");
 	cr_assert_eq(server_counter(&s, "ticker", "mail_unknown"), before + 2);
 }
@@ -239,7 +245,8 @@ Test(relay, a_token_can_be_sent_to_as_soon_as_its_client_knows_it)
 
 			cr_assert_not_null(packet, "round %d: %d of 2 packets came", n, got);
 			if (!roster_take(&rn, packet))
-				cr_assert_str_eq(json_string_value(json_object_get(packet, "type")),
+				cr_assert_str_eq(
+				    json_string_value(json_object_get(packet, "type")),
 				    got++ == 0 ? "one" : "all");
 			json_decref(packet);
 		}
@@ -264,7 +271,8 @@ check_reserved(const char *type)
 	snprintf(reason, sizeof(reason), "type \"%s\" is reserved", type);
 	ws_text(&w[0], "{\"to\":\"*\",\"packet\":{\"x\":1,\"type\":\"%s\"}}", type);
 	ws_expect_close(&w[0], 1008, reason);
-	ws_text(&w[1], "{\"to\":[\"server\",\"%s\"],\"packet\":{\"type\":\"%s\"}}", r[2].me, type);
+	ws_text(
+	    &w[1], "{\"to\":[\"server\",\"%s\"],\"packet\":{\"type\":\"%s\"}}", r[2].me, type);
 	ws_expect_close(&w[1], 1008, reason);
 	cr_assert_null(next_text(2, 300));
 }
@@ -325,7 +333,8 @@ Test(relay, slow_client_is_closed_with_1013_and_nobody_else_notices)
 
 	memset(value, 'y', 1000);
 	for (int n = 0; n < 20000 && !closed; n++) {
-		ws_text(&w[0], "{\"to\":\"*\",\"packet\":{\"type\":\"t\",\"t\":\"%s%d\"}}", value, n);
+		ws_text(&w[0], "{\"to\":\"*\",\"packet\":{\"type\":\"t\",\"t\":\"%s%d\"}}",
+		    value, n);
 		snprintf(rest, sizeof(rest), "\"type\":\"t\",\"t\":\"%s%d\"}", value, n);
 		expect(0, r[0].me, rest);
 		expect(1, r[0].me, rest);

@@ -15,8 +15,8 @@ static struct ws w;
 static void
 set_up(void)
 {
-	setenv("ROSTERD", getenv("ROSTERD_ECHO") != NULL ? getenv("ROSTERD_ECHO") : "build/echo/rosterd",
-	    1);
+	setenv("ROSTERD",
+	    getenv("ROSTERD_ECHO") != NULL ? getenv("ROSTERD_ECHO") : "build/echo/rosterd", 1);
 	server_start(&s, (const char *const[]){"--max-packet", "1m", NULL});
 	ws_open_with(&w, s.port, "Sec-WebSocket-Protocol: chat, echo\r\n");
 }
@@ -35,7 +35,8 @@ expect(int opcode, const void *payload, size_t length)
 	struct ws_frame *f = ws_next(&w, 5000);
 
 	cr_assert_not_null(f, "nothing came");
-	cr_assert_eq(f->opcode, opcode, "opcode %d instead of %d: %s", f->opcode, opcode, f->payload + 2);
+	cr_assert_eq(f->opcode, opcode, "opcode %d instead of %d: %s", f->opcode, opcode,
+	    f->payload + 2);
 	cr_assert(f->fin);
 	cr_assert_eq(f->length, length);
 	cr_assert_eq(memcmp(f->payload, payload, length), 0);
@@ -150,7 +151,8 @@ Test(rfc6455, s5_4_fragments_of_one_byte)
 	size_t length = sizeof(text) - 1;
 
 	for (size_t i = 0; i < length; i++)
-		ws_frame(&w, (i == 0 ? WS_TEXT : WS_CONTINUATION) | (i == length - 1 ? WS_FIN : 0),
+		ws_frame(&w,
+		    (i == 0 ? WS_TEXT : WS_CONTINUATION) | (i == length - 1 ? WS_FIN : 0),
 		    text + i, 1);
 	expect(WS_TEXT, text, length);
 }
@@ -199,7 +201,10 @@ Test(rfc6455, s5_5_control_frames_may_not_be_over_125_bytes)
 
 Test(rfc6455, s5_5_1_close_is_answered_with_its_code)
 {
-	ws_frame(&w, WS_FIN | WS_CLOSE, "\x0f\xa0" "bye", 5);
+	ws_frame(&w, WS_FIN | WS_CLOSE,
+	    "\x0f\xa0"
+	    "bye",
+	    5);
 	cr_assert_eq(ws_closed(&w, 3000, NULL), 4000);
 	cr_assert(ws_await_end(&w, 3000));
 	cr_assert_not(w.reset);
@@ -269,10 +274,12 @@ Test(rfc6455, s5_5_3_pong_that_nobody_asked_for_is_ignored)
 
 Test(rfc6455, s7_4_1_codes_that_may_be_sent_are_answered)
 {
-	static const int codes[] = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999};
+	static const int codes[] = {
+	    1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		unsigned char payload[2] = {(unsigned char)(codes[i] >> 8), (unsigned char)codes[i]};
+		unsigned char payload[2] = {
+		    (unsigned char)(codes[i] >> 8), (unsigned char)codes[i]};
 		struct ws each;
 
 		ws_open_with(&each, s.port, "Sec-WebSocket-Protocol: echo\r\n");
@@ -287,7 +294,8 @@ Test(rfc6455, s7_4_2_codes_that_may_not_be_sent_are_answered_1002)
 	static const int codes[] = {0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		unsigned char payload[2] = {(unsigned char)(codes[i] >> 8), (unsigned char)codes[i]};
+		unsigned char payload[2] = {
+		    (unsigned char)(codes[i] >> 8), (unsigned char)codes[i]};
 		struct ws each;
 
 		ws_open_with(&each, s.port, "Sec-WebSocket-Protocol: echo\r\n");
@@ -299,11 +307,13 @@ Test(rfc6455, s7_4_2_codes_that_may_not_be_sent_are_answered_1002)
 
 Test(rfc6455, s8_1_utf8_that_is_split_across_frames)
 {
-	static const char text[] = "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf0\x9f\x98\x80";
+	static const char text[] =
+	    "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf0\x9f\x98\x80";
 	size_t length = sizeof(text) - 1;
 
 	for (size_t i = 0; i < length; i++)
-		ws_frame(&w, (i == 0 ? WS_TEXT : WS_CONTINUATION) | (i == length - 1 ? WS_FIN : 0),
+		ws_frame(&w,
+		    (i == 0 ? WS_TEXT : WS_CONTINUATION) | (i == length - 1 ? WS_FIN : 0),
 		    text + i, 1);
 	expect(WS_TEXT, text, length);
 }
@@ -323,9 +333,10 @@ Test(rfc6455, s8_1_utf8_that_ends_in_the_middle)
 
 Test(rfc6455, s8_1_kinds_of_bad_utf8)
 {
-	static const char *const bad[] = {"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf",
-	    "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80",
-	    "\xfe", "\xff", "a\xe2\x82", "\xe2\x28\xa1"};
+	static const char *const bad[] = {"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf",
+	    "\xf0\x80\x80\xaf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80",
+	    "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff", "a\xe2\x82",
+	    "\xe2\x28\xa1"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct ws each;
@@ -349,7 +360,8 @@ Test(rfc6455, s9_1_extension_that_was_not_agreed_on_is_not_in_the_answer)
 	struct ws other;
 
 	ws_open_with(&other, s.port,
-	    "Sec-WebSocket-Protocol: echo\r\nSec-WebSocket-Extensions: permessage-deflate; "
+	    "Sec-WebSocket-Protocol: echo\r\nSec-WebSocket-Extensions: "
+	    "permessage-deflate; "
 	    "client_max_window_bits, foo\r\n");
 	cr_assert_null(strstr(other.in, "Sec-WebSocket-Extensions"));
 	ws_frame(&other, WS_FIN | WS_RSV1 | WS_TEXT, "x", 1);
@@ -373,7 +385,9 @@ Test(rfc6455, frames_behind_the_request_in_one_write)
 	ws_raw(&other, all, length);
 	ws_frame(&other, WS_FIN | WS_CLOSE, "", 0);
 	answer = ws_rest(&other, 5000);
-	cr_assert_not_null(strstr(answer, "\r\n\r\n\x81\x05" "early"), "the answer is: %s", answer);
+	cr_assert_not_null(strstr(answer, "\r\n\r\n\x81\x05"
+					  "early"),
+	    "the answer is: %s", answer);
 	free(answer);
 }
 

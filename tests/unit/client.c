@@ -103,7 +103,7 @@ judge(const char *head, const char *origins)
 	return v;
 }
 
-#define UPGRADE \
+#define UPGRADE                                                    \
 	"Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
@@ -118,23 +118,30 @@ Test(request, length_is_known_when_the_empty_line_is_there)
 
 Test(request, upgrade_is_recognised_in_any_case_and_with_any_space)
 {
-	cr_assert_eq(judge("GET /any/path?x=y HTTP/1.1\r\n" UPGRADE "\r\n", NULL).kind, REQUEST_UPGRADE);
-	cr_assert_eq(judge("GET / HTTP/1.1\r\nhost:x\r\nUPGRADE:  WebSocket \t\r\nconnection:keep-alive , upgrade\r\n"
-			   "sec-websocket-version:13\r\nsec-websocket-key:dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", NULL)
+	cr_assert_eq(
+	    judge("GET /any/path?x=y HTTP/1.1\r\n" UPGRADE "\r\n", NULL).kind, REQUEST_UPGRADE);
+	cr_assert_eq(judge("GET / HTTP/1.1\r\nhost:x\r\nUPGRADE:  WebSocket "
+			   "\t\r\nconnection:keep-alive , upgrade\r\n"
+			   "sec-websocket-version:13\r\nsec-websocket-key:"
+			   "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+			 NULL)
 			 .kind,
 	    REQUEST_UPGRADE);
-	cr_assert_eq(judge("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: foo, websocket\r\nConnection: close\r\n"
+	cr_assert_eq(judge("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: foo, "
+			   "websocket\r\nConnection: close\r\n"
 			   "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-			   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", NULL)
+			   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+			 NULL)
 			 .kind,
 	    REQUEST_UPGRADE);
 }
 
 Test(request, engine_gets_what_was_understood_and_nothing_else)
 {
-	static const char head[] = "GET /x HTTP/1.1\r\n" UPGRADE
-				   "Cookie: secret\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
-				   "Sec-WebSocket-Protocol: a, rosterd\r\n\r\n";
+	static const char head[] =
+	    "GET /x HTTP/1.1\r\n" UPGRADE
+	    "Cookie: secret\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
+	    "Sec-WebSocket-Protocol: a, rosterd\r\n\r\n";
 	static const char *const protocols[] = {"rosterd", "echo", NULL};
 	char out[REQUEST_UPGRADE_MAX];
 	struct request r;
@@ -182,7 +189,8 @@ Test(packet, members_in_any_order)
 {
 	struct packet p;
 
-	cr_assert(parse("{\"packet\":{\"x\":[1],\"type\":\"x\"},\"to\":[\"*\",\"server\"]}", &p));
+	cr_assert(
+	    parse("{\"packet\":{\"x\":[1],\"type\":\"x\"},\"to\":[\"*\",\"server\"]}", &p));
 	cr_assert(p.to_all && p.to_server);
 	cr_assert_eq(p.type.length, 3);
 	cr_assert_eq(memcmp(p.value.at, "[1]", 3), 0);
@@ -195,9 +203,12 @@ Test(packet, receivers_are_named_once_and_sorted)
 	struct packet p;
 	unsigned char tokens[8][MAIL_TOKEN];
 
-	cr_assert(parse("{\"to\":[\"ff112233445566778899aabbccddeeff\",\"00112233445566778899aabbccddeeff\","
-			"\"server\",\"ff112233445566778899aabbccddeeff\",\"FF112233445566778899aabbccddeeff\",\"x\"],"
-			"\"packet\":{\"type\":\"t\"}}", &p));
+	cr_assert(parse("{\"to\":[\"ff112233445566778899aabbccddeeff\","
+			"\"00112233445566778899aabbccddeeff\","
+			"\"server\",\"ff112233445566778899aabbccddeeff\","
+			"\"FF112233445566778899aabbccddeeff\",\"x\"],"
+			"\"packet\":{\"type\":\"t\"}}",
+	    &p));
 	cr_assert_eq(p.tokens, 4);
 	cr_assert_eq(p.strangers, 1);
 	cr_assert_eq(packet_receivers(&p, tokens), 2);
@@ -231,7 +242,8 @@ Test(properties_text, merge)
 	struct properties p = {0};
 
 	cr_assert_eq(merge(&p, "{}", 100), PROPERTIES_SAME);
-	cr_assert_eq(merge(&p, " { \"a\" : [ 1 , 2 ] , \"b\":\" x \" } ", 100), PROPERTIES_CHANGED);
+	cr_assert_eq(
+	    merge(&p, " { \"a\" : [ 1 , 2 ] , \"b\":\" x \" } ", 100), PROPERTIES_CHANGED);
 	expect(&p, "{\"a\":[1,2],\"b\":\" x \"}");
 	cr_assert_eq(merge(&p, "{\"a\":[1,2]}", 100), PROPERTIES_SAME);
 	cr_assert_eq(merge(&p, "{\"b\":null,\"c\":{\"d\":null}}", 100), PROPERTIES_CHANGED);
@@ -266,8 +278,9 @@ Test(properties_text, names_with_anything_in_them)
 /* What comes out is always one JSON object, and merging it into nothing gives itself. */
 Test(properties_text, random_merges_stay_json)
 {
-	static const char *const objects[] = {"{\"a\":1e400}", "{\"b\":{\"a\":[]}}", "{\"a\":null}", "{\"c\":\"\\u0041\"}",
-	    "{\"\\u0061\":2}", "{\"d\":null,\"e\":1.10}", "{\"e\":null}", "{\"b\":[ 1,2 ]}"};
+	static const char *const objects[] = {"{\"a\":1e400}", "{\"b\":{\"a\":[]}}",
+	    "{\"a\":null}", "{\"c\":\"\\u0041\"}", "{\"\\u0061\":2}", "{\"d\":null,\"e\":1.10}",
+	    "{\"e\":null}", "{\"b\":[ 1,2 ]}"};
 	struct properties p = {0};
 
 	srand(9);
@@ -275,7 +288,8 @@ Test(properties_text, random_merges_stay_json)
 		struct properties again = {0};
 		struct scan_error error;
 
-		merge(&p, objects[(size_t)rand() % (sizeof(objects) / sizeof(objects[0]))], 1000);
+		merge(
+		    &p, objects[(size_t)rand() % (sizeof(objects) / sizeof(objects[0]))], 1000);
 		if (p.text.length == 0)
 			continue;
 		cr_assert_eq(scan_check(p.text.bytes, p.text.length, &error), 0);
@@ -398,7 +412,8 @@ Test(outbound, frame_headers)
 		size_t size;
 		unsigned char bytes[10];
 	} cases[] = {{0, 2, {0x81, 0}}, {125, 2, {0x81, 125}}, {126, 4, {0x81, 126, 0, 126}},
-	    {65535, 4, {0x81, 126, 255, 255}}, {65536, 10, {0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0}}};
+	    {65535, 4, {0x81, 126, 255, 255}},
+	    {65536, 10, {0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0}}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		unsigned char header[10];

@@ -15,7 +15,8 @@ enum { SIZE = 65536 };
 static char *
 new_ring(struct mail_ring *ring)
 {
-	ring->bytes = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ring->bytes =
+	    mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ring->size = SIZE;
 	return ring->bytes;
 }
@@ -69,7 +70,8 @@ Test(mail, records_come_out_as_they_went_in)
 				written++;
 				waiting++;
 			} else {
-				cr_assert_gt(waiting, 0, "an empty ring has room for half its size");
+				cr_assert_gt(
+				    waiting, 0, "an empty ring has room for half its size");
 			}
 		} else if (waiting > 0) {
 			take(&ring, head, &tail, first * 7919 % 9000, (char)first);
@@ -122,7 +124,8 @@ Test(mail, damaged_records_are_broken)
 
 	new_ring(&ring);
 	r = (struct mail_record *)(void *)ring.bytes;
-	static const uint32_t sizes[] = {0, 8, 15, 17, 31, 16, SIZE, SIZE + 16, UINT32_MAX, 64 + 16};
+	static const uint32_t sizes[] = {
+	    0, 8, 15, 17, 31, 16, SIZE, SIZE + 16, UINT32_MAX, 64 + 16};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		store_relaxed(&r->size, sizes[i]);
@@ -155,7 +158,8 @@ Test(mail, any_bytes_at_all_lead_nowhere)
 	new_ring(&ring);
 	srand(3);
 	for (int i = 0; i < 200000; i++) {
-		uint64_t tail = (uint64_t)(rand() % 8192) * 16, head = tail + (uint64_t)(rand() % 8192) * 16;
+		uint64_t tail = (uint64_t)(rand() % 8192) * 16,
+			 head = tail + (uint64_t)(rand() % 8192) * 16;
 		uint32_t *at = (uint32_t *)(void *)(ring.bytes + (tail & (SIZE - 1)));
 
 		at[0] = (uint32_t)(rand() % 4 == 0 ? rand() : rand() % 4096 * 16);

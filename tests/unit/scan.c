@@ -21,8 +21,8 @@ static bool
 theirs(const char *text, size_t length, bool *cannot_tell)
 {
 	json_error_t error;
-	json_t *value = json_loadb(text, length,
-	    JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+	json_t *value = json_loadb(
+	    text, length, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
 	bool good = value != NULL;
 
 	*cannot_tell = !good && (strstr(error.text, "overflow") != NULL ||
@@ -42,22 +42,24 @@ compare(const char *text, size_t length)
 	if (memchr(text, '\0', length) != NULL)
 		cr_assert_not(our, "a NUL was let through");
 	else if (!cannot_tell)
-		cr_assert_eq(our, their, "we say %d, jansson says %d: %.*s", our, their, (int)length,
-		    text);
+		cr_assert_eq(our, their, "we say %d, jansson says %d: %.*s", our, their,
+		    (int)length, text);
 }
 
-static const char *const corpus[] = {"{}", "[]", "null", "true", "false", "0", "-0", "1", "-1", "1.5",
-    "1e5", "1E+5", "1e-5", "-1.25e+10", "\"\"", "\"a\"", " {} ", "\t[\n1,\r2 ]", "{\"a\":1}",
-    "{\"a\":1,\"b\":[1,2,{\"c\":null}]}", "[[[[]]]]", "\"\\u0041\\n\\\"\\\\\\/\\b\\f\\r\\t\"",
-    "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"", "\"\xc3\xa9\"", "\"\xef\xb8\x8f\"", "\"\\u0000\"",
-    "{\"a\":1,\"a\":2}", "\"\x7f\"",
+static const char *const corpus[] = {"{}", "[]", "null", "true", "false", "0", "-0", "1", "-1",
+    "1.5", "1e5", "1E+5", "1e-5", "-1.25e+10", "\"\"", "\"a\"", " {} ", "\t[\n1,\r2 ]",
+    "{\"a\":1}", "{\"a\":1,\"b\":[1,2,{\"c\":null}]}", "[[[[]]]]",
+    "\"\\u0041\\n\\\"\\\\\\/\\b\\f\\r\\t\"", "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"",
+    "\"\xc3\xa9\"", "\"\xef\xb8\x8f\"", "\"\\u0000\"", "{\"a\":1,\"a\":2}", "\"\x7f\"",
     /* bad */
-    "", " ", "{", "}", "[", "]", "[1,]", "{\"a\":1,}", "{,}", "[,]", "{\"a\"}", "{\"a\":}", "{a:1}",
-    "{'a':1}", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "NaN", "Infinity", "tru", "truex",
-    "nul", "\"", "\"\\", "\"\\u", "\"\\u12\"", "\"\\u12g4\"", "\"\\x41\"", "\"\n\"", "\"\t\"", "\"\x01\"",
-    "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800\\ud800\"", "\"\x80\"", "\"\xc0\x80\"",
-    "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "\"\xff\"", "\xff", "{} {}", "1 2", "[1 2]",
-    "{\"a\" 1}", "{\"a\":1 \"b\":2}", "[1}", "{\"a\":1]", "[[]", "\xef\xbb\xbf{}", "{\"a\":1}x", "//", "/**/1"};
+    "", " ", "{", "}", "[", "]", "[1,]", "{\"a\":1,}", "{,}", "[,]", "{\"a\"}", "{\"a\":}",
+    "{a:1}", "{'a':1}", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "NaN", "Infinity",
+    "tru", "truex", "nul", "\"", "\"\\", "\"\\u", "\"\\u12\"", "\"\\u12g4\"", "\"\\x41\"",
+    "\"\n\"", "\"\t\"", "\"\x01\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"",
+    "\"\\ud800\\ud800\"", "\"\x80\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
+    "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "\"\xff\"", "\xff", "{} {}", "1 2", "[1 2]",
+    "{\"a\" 1}", "{\"a\":1 \"b\":2}", "[1}", "{\"a\":1]", "[[]", "\xef\xbb\xbf{}", "{\"a\":1}x",
+    "//", "/**/1"};
 
 Test(scan, agrees_with_jansson_on_a_corpus)
 {
@@ -96,9 +98,9 @@ Test(scan, agrees_with_jansson_on_damaged_texts, .timeout = 120)
 /* Texts made of tokens at random: many are almost right, some are right. */
 Test(scan, agrees_with_jansson_on_random_texts, .timeout = 120)
 {
-	static const char *const tokens[] = {"{", "}", "[", "]", ",", ":", "\"a\"", "\"b\\u0041\"", "\"\"",
-	    "1", "-2.5e3", "true", "null", " ", "\n", "\"\xf0\x9f\x98\x80\"", "{}", "[]", "\"a\":1", "\"a\":",
-	    "\"\\ud83d\\ude00\""};
+	static const char *const tokens[] = {"{", "}", "[", "]", ",", ":", "\"a\"",
+	    "\"b\\u0041\"", "\"\"", "1", "-2.5e3", "true", "null", " ", "\n",
+	    "\"\xf0\x9f\x98\x80\"", "{}", "[]", "\"a\":1", "\"a\":", "\"\\ud83d\\ude00\""};
 	int good = 0;
 
 	srand(4711);
@@ -109,7 +111,8 @@ Test(scan, agrees_with_jansson_on_random_texts, .timeout = 120)
 		bool dummy;
 
 		for (int p = 0; p < parts; p++) {
-			const char *token = tokens[(size_t)rand() % (sizeof(tokens) / sizeof(tokens[0]))];
+			const char *token =
+			    tokens[(size_t)rand() % (sizeof(tokens) / sizeof(tokens[0]))];
 
 			memcpy(text + length, token, strlen(token));
 			length += strlen(token);
@@ -165,12 +168,13 @@ Test(scan, takes_what_jansson_writes_and_finds_its_parts)
 			snprintf(name, sizeof(name), "name %d", n);
 			json_object_set_new(object, name, random_value(4));
 		}
-		text = json_dumps(object, JSON_INDENT(rand() % 4) | (rand() % 2 ? JSON_ENSURE_ASCII : 0));
+		text = json_dumps(
+		    object, JSON_INDENT(rand() % 4) | (rand() % 2 ? JSON_ENSURE_ASCII : 0));
 		cr_assert(ours(text, strlen(text)), "%s", text);
 		rest = span_trim(text, strlen(text));
 		while (span_next_member(&rest, &key, &found)) {
-			json_t *part = json_loadb(found.at, found.length,
-			    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+			json_t *part = json_loadb(
+			    found.at, found.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 			size_t length = span_decode(key, name);
 
 			value = json_object_getn(object, name, length);
@@ -227,13 +231,15 @@ Test(scan, says_where_and_why)
 		size_t offset;
 		bool encoding;
 	} cases[] = {{"{\"a\":x}", 5, false}, {"[1,2", 4, false}, {"\"abc", 4, false},
-	    {"{\"a\":\"\xff\"}", 6, true}, {"\xff", 0, true}, {"{} x", 3, false}, {"\"\\q\"", 2, false}};
+	    {"{\"a\":\"\xff\"}", 6, true}, {"\xff", 0, true}, {"{} x", 3, false},
+	    {"\"\\q\"", 2, false}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct scan_error error;
 
 		cr_assert_eq(scan_check(cases[i].text, strlen(cases[i].text), &error), -1);
-		cr_assert_eq(error.offset, cases[i].offset, "%s: %zu", cases[i].text, error.offset);
+		cr_assert_eq(
+		    error.offset, cases[i].offset, "%s: %zu", cases[i].text, error.offset);
 		cr_assert_eq(error.encoding, cases[i].encoding);
 	}
 }
@@ -264,7 +270,8 @@ Test(span, strings_are_compared_by_what_they_mean)
 	    {"\"\\u00e9\"", "\"\xc3\xa9\"", true}, {"\"\\u0000\"", "\"\"", false}};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct span a = {cases[i].a, strlen(cases[i].a)}, b = {cases[i].b, strlen(cases[i].b)};
+		struct span a = {cases[i].a, strlen(cases[i].a)},
+			    b = {cases[i].b, strlen(cases[i].b)};
 
 		cr_assert_eq(span_equal(a, b), cases[i].same, "%s %s", cases[i].a, cases[i].b);
 		cr_assert_eq(span_equal(b, a), cases[i].same);
@@ -311,9 +318,10 @@ Test(span, elements)
 /* Cut at every place: the same verdict, and at the same byte. */
 Test(utf8, pieces_are_checked_like_the_whole)
 {
-	static const char *const texts[] = {"abc", "\xc3\xa9x", "\xe2\x82\xac", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80",
-	    "a\xffz", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3", "\xe2\x82", "a\xf0\x9f\x98",
-	    "\xf4\x8f\xbf\xbf", "\xef\xbf\xbd", "\xc1\x81", "\xf5\x80\x80\x80", "x\x80"};
+	static const char *const texts[] = {"abc", "\xc3\xa9x", "\xe2\x82\xac",
+	    "\xf0\x9f\x98\x80\xf0\x9f\x98\x80", "a\xffz", "\xe0\x80\x80", "\xed\xa0\x80",
+	    "\xf4\x90\x80\x80", "\xc3", "\xe2\x82", "a\xf0\x9f\x98", "\xf4\x8f\xbf\xbf",
+	    "\xef\xbf\xbd", "\xc1\x81", "\xf5\x80\x80\x80", "x\x80"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		size_t length = strlen(texts[i]), good;
@@ -336,6 +344,9 @@ Test(utf8, pieces_are_checked_like_the_whole)
 Test(utf8, column_counts_characters)
 {
 	cr_assert_eq(utf8_column("abc", 0), 1);
-	cr_assert_eq(utf8_column("a\xc3\xa9" "b", 3), 3);
+	cr_assert_eq(utf8_column("a\xc3\xa9"
+				 "b",
+			 3),
+	    3);
 	cr_assert_eq(utf8_column("\xf0\x9f\x98\x80x", 4), 2);
 }

@@ -19,7 +19,7 @@
 static enum options_result
 read_options(struct options *o, const char *const *arguments)
 {
-	char *argv[16] = {(char *)(uintptr_t)"rosterd"};
+	char *argv[16] = {(char *)(uintptr_t) "rosterd"};
 	int argc = 1;
 
 	for (; *arguments != NULL; arguments++)
@@ -117,7 +117,8 @@ Test(roll, finds_who_was_added_and_not_removed)
 		else
 			roll_add(&r, tokens[i], (uint32_t)i);
 		there[i] = !there[i];
-		cr_assert_eq(roll_find(&r, tokens[look]), there[look] ? (uint32_t)look : ROLL_NOBODY);
+		cr_assert_eq(
+		    roll_find(&r, tokens[look]), there[look] ? (uint32_t)look : ROLL_NOBODY);
 	}
 	roll_remove(&r, (const unsigned char *)"0123456789abcdef");
 }
@@ -170,7 +171,8 @@ remove_client(uint32_t slot)
 		at++;
 	memmove(&t.order[at], &t.order[at + 1], (t.order_count - at - 1) * sizeof(*t.order));
 	t.order_count--;
-	memcpy(t.leavers[t.leaver_count].token, segment_entry(t.header, slot)->token, TOKEN_LENGTH);
+	memcpy(t.leavers[t.leaver_count].token, segment_entry(t.header, slot)->token,
+	    TOKEN_LENGTH);
 	if (t.clients[slot].opened != 0)
 		t.leavers[t.leaver_count++].opened = t.clients[slot].opened;
 }
@@ -275,7 +277,8 @@ Test(render, a_generation_that_is_pinned_is_not_written_over, .init = start_tick
 		set_properties(slot, text);
 		cr_assert(render_publish(&t));
 	}
-	cr_assert_eq(memcmp(before, pinned.names, pinned.names_length + pinned.people_length), 0);
+	cr_assert_eq(
+	    memcmp(before, pinned.names, pinned.names_length + pinned.people_length), 0);
 	snapshot_unpin(s);
 	snapshot_pin(t.header, s, &v);
 	cr_assert_eq(v.number, t.number);
@@ -324,7 +327,8 @@ Test(render, merged_changes_add_up_from_any_snapshot_to_the_newest, .init = star
 				static int serial;
 
 				slots[count] = add_client('0');
-				snprintf(segment_entry(t.header, slots[count])->token, TOKEN_LENGTH, "%031d", ++serial);
+				snprintf(segment_entry(t.header, slots[count])->token,
+				    TOKEN_LENGTH, "%031d", ++serial);
 				segment_entry(t.header, slots[count])->token[31] = 'f';
 				count++;
 			} else if (count > 0) {
@@ -363,7 +367,8 @@ Test(render, merged_changes_add_up_from_any_snapshot_to_the_newest, .init = star
 			}
 			json_array_foreach(json_object_get(lists, "closed"), i, value)
 			    cr_assert_eq(json_object_del(set, json_string_value(value)), 0);
-			cr_assert_eq(json_object_size(set), json_array_size(json_object_get(after, "indexes")));
+			cr_assert_eq(json_object_size(set),
+			    json_array_size(json_object_get(after, "indexes")));
 			json_array_foreach(json_object_get(after, "indexes"), i, value)
 			    cr_assert_not_null(json_object_get(set, json_string_value(value)));
 			json_array_foreach(json_object_get(lists, "properties"), i, value)

@@ -33,9 +33,10 @@ Test(layout, parts_do_not_overlap_and_begin_on_pages)
 	const struct {
 		uint64_t at, size;
 	} parts[] = {{0, sizeof(struct header)}, {l.front, sizeof(struct front)},
-	    {l.directory, 4096 * sizeof(struct entry)}, {l.mailboxes, 4096 * sizeof(struct mailbox)},
-	    {l.commons, l.commons_size}, {l.departed, l.departed_count * sizeof(struct departed)},
-	    {l.log, l.log_size}, {l.arena, l.arena_size}, {l.inboxes, 4096 * l.inbox_size},
+	    {l.directory, 4096 * sizeof(struct entry)},
+	    {l.mailboxes, 4096 * sizeof(struct mailbox)}, {l.commons, l.commons_size},
+	    {l.departed, l.departed_count * sizeof(struct departed)}, {l.log, l.log_size},
+	    {l.arena, l.arena_size}, {l.inboxes, 4096 * l.inbox_size},
 	    {l.slots, 4096 * l.slot_size}};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -50,8 +51,8 @@ Test(layout, parts_do_not_overlap_and_begin_on_pages)
 Test(layout, limits_that_cannot_be_are_refused)
 {
 	struct layout l;
-	static const struct limits bad[] = {{0, 1, 2}, {60001, 1, 2}, {1, 0, 2}, {1, 17 << 20, 2}, {1, 1, 1},
-	    {1, 1, 2 << 20}};
+	static const struct limits bad[] = {
+	    {0, 1, 2}, {60001, 1, 2}, {1, 0, 2}, {1, 17 << 20, 2}, {1, 1, 1}, {1, 1, 2 << 20}};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cr_assert_eq(layout_compute(&bad[i], &l), -1);
@@ -263,7 +264,8 @@ Test(ring, entries_come_in_order)
 
 	for (uint32_t round = 0; round < 5; round++) {
 		for (uint32_t i = 0; i < 5; i++)
-			cr_assert(ring_append(&ring, changes, RING, round * 10 + i, 1, CHANGE_PROPERTIES));
+			cr_assert(ring_append(
+			    &ring, changes, RING, round * 10 + i, 1, CHANGE_PROPERTIES));
 		cr_assert_eq(ring_take(&ring, changes, RING, slots, RING, &overflow), 5);
 		cr_assert_not(overflow);
 		for (uint32_t i = 0; i < 5; i++)
@@ -367,8 +369,8 @@ Test(slot, what_is_written_is_not_seen_before_it_is_flipped)
 /* Around the border between small and large buffers, up and down. */
 Test(slot, texts_of_all_sizes)
 {
-	static const uint32_t sizes[] = {2, SLOT_SMALL - 1, SLOT_SMALL, SLOT_SMALL + 1, BUFFER - 1, BUFFER,
-	    SLOT_SMALL, 3, BUFFER, 2};
+	static const uint32_t sizes[] = {2, SLOT_SMALL - 1, SLOT_SMALL, SLOT_SMALL + 1,
+	    BUFFER - 1, BUFFER, SLOT_SMALL, 3, BUFFER, 2};
 	struct slot *s = new_slot();
 	static char text[BUFFER], out[BUFFER];
 	uint32_t length;
@@ -422,7 +424,8 @@ Test(slot, no_torn_reads)
 			continue;
 		cr_assert_eq(length, 100 + (version - 1) * 37 % 3900);
 		for (uint32_t c = 0; c < length; c++)
-			cr_assert_eq(out[c], (char)('a' + (version - 1) % 26), "torn at %u of %u", c, length);
+			cr_assert_eq(out[c], (char)('a' + (version - 1) % 26),
+			    "torn at %u of %u", c, length);
 		seen++;
 	}
 	kill(pid, SIGKILL);

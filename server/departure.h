@@ -1,0 +1,38 @@
+/*
+ * departure.h - how a client leaves, and when its slot is free again.
+ *
+ * A client departs when it says goodbye, or when its child's life line closes.
+ * Its slot is given away again only when the child is known to be dead and its
+ * mail is delivered: a child that merely closed its life line still has the
+ * slot mapped, and could write into the next client's.
+ */
+#ifndef SERVER_DEPARTURE_H
+#define SERVER_DEPARTURE_H
+
+#include "ticker.h"
+
+/*
+ * The client is no more, whether or not its child still is: nobody sees it, and
+ * what it posted is on its way.
+ */
+void departure_begin(struct ticker *t, uint32_t slot);
+
+/* The life line has closed.  The slot becomes free as soon as it may. */
+void departure_leave(struct ticker *t, uint32_t slot);
+
+/* The same for one that was leaving when the ticker before this one died. */
+void departure_resume_leave(struct ticker *t, uint32_t slot);
+
+/* The child of a slot that is leaving is dead (TAG_DEATH). */
+void departure_death(struct ticker *t, uint32_t slot, uint32_t generation);
+
+/* A slot that is leaving: free it if its child is dead and its mail is delivered. */
+void departure_try_free(struct ticker *t, uint32_t slot);
+
+/* Why a child is killed: each has its counter. */
+enum kill_reason { KILL_LIE, KILL_LOCK, KILL_HUNG, KILL_STALL, KILL_PIN, KILL_LOST };
+
+/* Kill a child for what it did; the rest follows when its life line closes. */
+void departure_kill(struct ticker *t, uint32_t slot, enum kill_reason reason, const char *why);
+
+#endif
