@@ -24,12 +24,12 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 # Sources: a room each.
 
-SHM := layout segment lock ring slot mail snapshot scan span utf8 text token register log
+SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log
 DUMP := dump dump_clients dump_changes dump_stats
 CHILD := child greet serve farewell confine seat inbound frames request answer page \
 	websocket message packet properties session outbox outbound roster mailbag
-SERVER := options listener keeper spawn sockets ticker reception registry departure peer roll \
-	tick render post parcel watch adopt
+SERVER := options listener keeper spawn sockets ticker adopt reception tick watch departure \
+	post parcel registry render kill bells books events roll peer
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
@@ -135,7 +135,7 @@ deps: check-deps ## install what is missing to build and to test (Debian package
 check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) check-deps
 	$(Q)$(MAKE) WERROR=1 all
-	$(Q)$(MAKE) layers
+	$(Q)$(MAKE) layers format-check
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
 	$(Q)$(MAKE) WERROR=1 unit protocol clients

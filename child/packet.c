@@ -4,15 +4,13 @@
 #include <string.h>
 
 #include "../shm/mail.h"
+#include "../shm/rules.h"
 #include "../shm/scan.h"
 #include "../shm/token.h"
 #include "../shm/utf8.h"
 
 #define INVALID_DATA 1007
 #define POLICY 1008
-
-/* Types that would pass for the server's own packets, or forge the sender. */
-static const char *const reserved[] = {"metadata", "changes", "from", "type"};
 
 static bool
 refuse(struct violation *v, const char *rule)
@@ -73,17 +71,15 @@ parse_content(struct packet *p, struct span content, struct violation *v)
 static bool
 check_type(const struct packet *p, struct violation *v)
 {
-	if (p->type.length > PACKET_TYPE_MAX) {
-		violation_set(v, POLICY, "type over %u bytes", PACKET_TYPE_MAX);
-		return false;
-	}
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-		if (span_is(p->type, reserved[i])) {
-			violation_set(v, POLICY, "type \"%s\" is reserved", reserved[i]);
-			return false;
-		}
-	}
-	return true;
+	const char *reserved = rules_reserved(p->type);
+
+	if (p->type.length > RULES_TYPE_MAX)
+		violation_set(v, POLICY, "type over %u bytes", RULES_TYPE_MAX);
+	else if (reserved != NULL)
+		violation_set(v, POLICY, "type \"%s\" is reserved", reserved);
+	else
+		return true;
+	return false;
 }
 
 static void

@@ -16,12 +16,6 @@
 #include "../shm/mail.h"
 #include "frames.h"
 
-/*
- * A type may be this long, with its quotes, if the packet is for clients: it
- * goes out twice, and the rings are made for packets no longer than the limit.
- */
-#define PACKET_TYPE_MAX 1024U
-
 struct packet {
 	bool to_server;
 	bool to_all;

@@ -9,6 +9,7 @@
 #include "../shm/span.h"
 #include "../shm/snapshot.h"
 #include "../shm/token.h"
+#include "bells.h"
 #include "departure.h"
 #include "post.h"
 #include "registry.h"
@@ -28,7 +29,7 @@ adopt_nothing(struct ticker *t)
 static void
 adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 {
-	const struct entry *e = segment_entry(t->header, slot);
+	const struct entry *e = books_entry(t, slot);
 	uint32_t state = load_acquire(&e->state);
 	struct client *c = &t->clients[slot];
 
@@ -36,14 +37,16 @@ adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 		t->free_slots[t->free_count++] = slot;
 		return;
 	}
-	registry_seat(t, slot);
+	books_seat(t, slot);
+	if (state != ENTRY_LEAVING)
+		books_enroll(t, slot);
 	c->pid = load_relaxed(&e->pid);
 	c->back_ms = now_ms + WATCH_BACK_MS;
 	if (state == ENTRY_CLAIMED)
-		registry_adopt_claim(t, slot);
+		books_claim(t, slot);
 	if (state == ENTRY_OPEN) {
-		registry_enlist(t, slot);
-		tick_look(t, slot);
+		books_enlist(t, slot);
+		books_look(t, slot);
 	}
 }
 
@@ -78,7 +81,7 @@ recall(struct ticker *t, const char *token, const struct row *row, struct span t
 	c->changed = row->changed;
 	if (text.length <= t->header->limits.max_properties) {
 		c->length = (uint32_t)text.length;
-		memcpy(ticker_text(t, slot), text.at, text.length);
+		memcpy(books_text(t, slot), text.at, text.length);
 	}
 }
 
@@ -121,7 +124,7 @@ finish_leaving(struct ticker *t)
 	for (uint32_t i = t->seated_count; i-- > 0;) {
 		uint32_t slot = t->seated[i];
 
-		if (load_relaxed(&segment_entry(t->header, slot)->state) == ENTRY_LEAVING)
+		if (load_relaxed(&books_entry(t, slot)->state) == ENTRY_LEAVING)
 			departure_resume_leave(t, slot);
 	}
 }
@@ -142,10 +145,10 @@ adopt_segment(struct ticker *t)
 		tick_first(t);
 	t->arena_used = 0;
 	if (load_relaxed(&h->draining) != 0)
-		tick_drain(t);
+		registry_drain(t);
 	finish_leaving(t);
 	post_scan_all(t);
-	post_flush(t);
+	bells_flush(t);
 	log_info("segment-adopted", "clients=%u seated=%u snapshot=%u", t->order_count,
 	    t->seated_count, t->number);
 }

@@ -10,7 +10,7 @@
 #ifndef SERVER_ADOPT_H
 #define SERVER_ADOPT_H
 
-#include "ticker.h"
+#include "books.h"
 
 /*
  * Fill the lists from a segment that has been used.  Its children are expected

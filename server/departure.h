@@ -9,7 +9,7 @@
 #ifndef SERVER_DEPARTURE_H
 #define SERVER_DEPARTURE_H
 
-#include "ticker.h"
+#include "books.h"
 
 /*
  * The client is no more, whether or not its child still is: nobody sees it, and
@@ -26,13 +26,7 @@ void departure_resume_leave(struct ticker *t, uint32_t slot);
 /* The child of a slot that is leaving is dead (TAG_DEATH). */
 void departure_death(struct ticker *t, uint32_t slot, uint32_t generation);
 
-/* A slot that is leaving: free it if its child is dead and its mail is delivered. */
-void departure_try_free(struct ticker *t, uint32_t slot);
-
-/* Why a child is killed: each has its counter. */
-enum kill_reason { KILL_LIE, KILL_LOCK, KILL_HUNG, KILL_STALL, KILL_PIN, KILL_LOST };
-
-/* Kill a child for what it did; the rest follows when its life line closes. */
-void departure_kill(struct ticker *t, uint32_t slot, enum kill_reason reason, const char *why);
+/* Mail that had to wait was delivered: perhaps somebody who left waited only for that. */
+void departure_retry(struct ticker *t);
 
 #endif

@@ -2,19 +2,18 @@
 
 #include <string.h>
 
+#include "../shm/rules.h"
 #include "../shm/scan.h"
 #include "../shm/snapshot.h"
 #include "../shm/span.h"
 
 #define FROM "{\"from\":\""
 #define BEHIND_FROM "\","
-#define TYPE_LENGTH_MAX 1024U
 
 /* Exactly {"from":F,"type":T,T:VALUE}, and T none of the reserved ones. */
 static bool
 well_formed(const char *text, size_t length)
 {
-	static const char *const reserved[] = {"metadata", "changes", "from", "type"};
 	struct scan_error error;
 	struct span rest = {text, length}, key, value, type;
 
@@ -22,13 +21,10 @@ well_formed(const char *text, size_t length)
 		return false;
 	if (!span_next_member(&rest, &key, &value) || !span_is(key, "from") ||
 	    !span_next_member(&rest, &key, &type) || !span_is(key, "type") || *type.at != '"' ||
-	    type.length > TYPE_LENGTH_MAX || !span_next_member(&rest, &key, &value) ||
+	    type.length > RULES_TYPE_MAX || !span_next_member(&rest, &key, &value) ||
 	    !span_equal(key, type))
 		return false;
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (span_is(type, reserved[i]))
-			return false;
-	return !span_next_member(&rest, &key, &value);
+	return rules_reserved(type) == NULL && !span_next_member(&rest, &key, &value);
 }
 
 bool

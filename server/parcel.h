@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "ticker.h"
+#include "books.h"
 
 /* It lies in t->frame, and its receivers in t->targets, until the next one is taken. */
 struct parcel {

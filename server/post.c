@@ -6,7 +6,8 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
-#include "departure.h"
+#include "bells.h"
+#include "kill.h"
 #include "parcel.h"
 #include "registry.h"
 
@@ -23,29 +24,14 @@ post_make(struct ticker *t)
 	t->targets_max = packet / TARGET_TEXT + 1;
 	t->targets = malloc((size_t)t->targets_max * MAIL_TOKEN);
 	t->frame = malloc((size_t)packet + MAIL_RECORD_EXTRA + LAYOUT_FRAME_EXTRA);
-	t->touched = calloc(t->max_clients, sizeof(*t->touched));
-	t->blocked = calloc(t->max_clients, sizeof(*t->blocked));
-	t->log_laggard = LAYOUT_NO_SLOT;
-	return t->targets != NULL && t->frame != NULL && t->touched != NULL &&
-		       t->blocked != NULL
-		   ? 0
-		   : -1;
-}
-
-static void
-touch(struct ticker *t, uint32_t slot)
-{
-	if (t->clients[slot].touched)
-		return;
-	t->clients[slot].touched = true;
-	t->touched[t->touched_count++] = slot;
+	return t->targets != NULL && t->frame != NULL ? 0 : -1;
 }
 
 /* Where the child stands in its inbox; what it says is cut to what can be. */
 static uint64_t
 inbox_tail(const struct ticker *t, uint32_t slot, uint64_t head)
 {
-	uint64_t tail = load_acquire(&segment_slot(t->header, slot)->inbox_tail);
+	uint64_t tail = load_acquire(&books_slot(t, slot)->inbox_tail);
 
 	/* A wrong one makes its inbox full for ever or overwrites its own mail. */
 	return tail > head || head - tail > t->header->layout.inbox_size ? head : tail;
@@ -57,10 +43,10 @@ want(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
 
-	store_relaxed(&segment_mailbox(t->header, slot)->wanted, 1);
+	store_relaxed(&books_mailbox(t, slot)->wanted, 1);
 	if (c->wanted_ms == 0)
 		c->wanted_ms = clock_ms();
-	touch(t, slot);
+	bells_touch(t, slot);
 }
 
 static void
@@ -71,14 +57,14 @@ satisfy(struct ticker *t, uint32_t slot)
 	if (c->wanted_ms == 0)
 		return;
 	c->wanted_ms = 0;
-	store_relaxed(&segment_mailbox(t->header, slot)->wanted, 0);
+	store_relaxed(&books_mailbox(t, slot)->wanted, 0);
 }
 
 static struct mail_record *
 reserve(struct ticker *t, uint32_t slot, uint32_t length, uint64_t *next)
 {
 	struct mail_ring inbox = segment_inbox(t->header, slot);
-	uint64_t head = load_relaxed(&segment_mailbox(t->header, slot)->inbox_head);
+	uint64_t head = load_relaxed(&books_mailbox(t, slot)->inbox_head);
 	uint32_t size = mail_record_size(length);
 	struct mail_record *r;
 
@@ -95,7 +81,7 @@ reserve(struct ticker *t, uint32_t slot, uint32_t length, uint64_t *next)
 static enum outcome
 deliver_one(struct ticker *t, const struct parcel *d, uint32_t target)
 {
-	struct mailbox *journal = segment_mailbox(t->header, d->sender), *box;
+	struct mailbox *journal = books_mailbox(t, d->sender), *box;
 	uint32_t receiver = roll_find(&t->roll, t->targets[target]);
 	struct mail_record *r;
 	uint64_t next;
@@ -106,9 +92,9 @@ deliver_one(struct ticker *t, const struct parcel *d, uint32_t target)
 	}
 	if ((r = reserve(t, receiver, d->length, &next)) == NULL)
 		return NO_ROOM;
-	box = segment_mailbox(t->header, receiver);
-	store_relaxed(&journal->receiver_generation,
-	    load_relaxed(&segment_entry(t->header, receiver)->generation));
+	box = books_mailbox(t, receiver);
+	store_relaxed(
+	    &journal->receiver_generation, load_relaxed(&books_entry(t, receiver)->generation));
 	store_relaxed(&journal->receiver_head, load_relaxed(&box->inbox_head));
 	store_release(&journal->work, (uint64_t)target << 32 | receiver);
 	FAULT("post.journal");
@@ -121,7 +107,7 @@ deliver_one(struct ticker *t, const struct parcel *d, uint32_t target)
 	FAULT("post.written");
 	store_release(&box->inbox_head, next);
 	FAULT("post.delivered");
-	touch(t, receiver);
+	bells_touch(t, receiver);
 	count_add(&t->header->counters.mail_unicast, 1);
 	return DELIVERED;
 }
@@ -138,8 +124,8 @@ log_tail(struct ticker *t, uint32_t *laggard)
 
 	for (uint32_t i = 0; i < t->order_count; i++) {
 		uint32_t slot = t->order[i];
-		uint64_t start = load_relaxed(&segment_mailbox(t->header, slot)->log_start);
-		uint64_t at = load_acquire(&segment_slot(t->header, slot)->log_tail);
+		uint64_t start = load_relaxed(&books_mailbox(t, slot)->log_start);
+		uint64_t at = load_acquire(&books_slot(t, slot)->log_tail);
 
 		if (at < start || at > head)
 			at = start;
@@ -186,7 +172,7 @@ log_has_room(struct ticker *t, uint32_t length)
 static enum outcome
 deliver_to_all(struct ticker *t, const struct parcel *d)
 {
-	struct mailbox *journal = segment_mailbox(t->header, d->sender);
+	struct mailbox *journal = books_mailbox(t, d->sender);
 	struct mail_ring log = segment_log(t->header);
 	uint64_t head = load_relaxed(&t->header->log_head);
 
@@ -200,7 +186,7 @@ deliver_to_all(struct ticker *t, const struct parcel *d)
 	FAULT("post.log-written");
 	store_release(&t->header->log_head, head + d->length);
 	FAULT("post.log-published");
-	t->everybody = true;
+	bells_touch_all(t);
 	count_add(&t->header->counters.mail_broadcast, 1);
 	return DELIVERED;
 }
@@ -208,7 +194,7 @@ deliver_to_all(struct ticker *t, const struct parcel *d)
 uint32_t
 post_progress(struct ticker *t, uint32_t slot, uint64_t record_at)
 {
-	const struct mailbox *journal = segment_mailbox(t->header, slot);
+	const struct mailbox *journal = books_mailbox(t, slot);
 	uint64_t work = load_relaxed(&journal->work);
 	uint64_t before = load_relaxed(&journal->receiver_head);
 	uint32_t receiver = (uint32_t)work, done = (uint32_t)(work >> 32);
@@ -219,9 +205,9 @@ post_progress(struct ticker *t, uint32_t slot, uint64_t record_at)
 		return load_relaxed(&t->header->log_head) != before ? 1 : 0;
 	if (receiver >= t->max_clients)
 		return done;
-	if (load_relaxed(&segment_entry(t->header, receiver)->generation) ==
+	if (load_relaxed(&books_entry(t, receiver)->generation) ==
 		load_relaxed(&journal->receiver_generation) &&
-	    load_relaxed(&segment_mailbox(t->header, receiver)->inbox_head) != before)
+	    load_relaxed(&books_mailbox(t, receiver)->inbox_head) != before)
 		return done + 1;
 	return done;
 }
@@ -230,7 +216,7 @@ post_progress(struct ticker *t, uint32_t slot, uint64_t record_at)
 static enum outcome
 deliver(struct ticker *t, const struct parcel *d, uint64_t record_at)
 {
-	struct mailbox *journal = segment_mailbox(t->header, d->sender);
+	struct mailbox *journal = books_mailbox(t, d->sender);
 	uint32_t done = post_progress(t, d->sender, record_at);
 
 	if (load_relaxed(&journal->work_at) != record_at) {
@@ -265,11 +251,10 @@ block(struct ticker *t, uint32_t slot)
 static void
 punish(struct ticker *t, uint32_t slot)
 {
-	struct mailbox *box = segment_mailbox(t->header, slot);
+	struct mailbox *box = books_mailbox(t, slot);
 
-	store_release(
-	    &box->outbox_tail, load_relaxed(&segment_slot(t->header, slot)->outbox_head));
-	departure_kill(t, slot, KILL_LIE, "nonsense in its outbox");
+	store_release(&box->outbox_tail, load_relaxed(&books_slot(t, slot)->outbox_head));
+	kill_child(t, slot, KILL_LIE, "nonsense in its outbox");
 }
 
 /* Room was made in an outbox: does its child wait for it? */
@@ -277,16 +262,16 @@ static void
 relieve(struct ticker *t, uint32_t slot)
 {
 	fence_full();
-	if (load_relaxed(&segment_slot(t->header, slot)->crowded) != 0)
-		touch(t, slot);
+	if (load_relaxed(&books_slot(t, slot)->crowded) != 0)
+		bells_touch(t, slot);
 }
 
 void
 post_drain(struct ticker *t, uint32_t slot)
 {
 	struct mail_ring outbox = segment_outbox(t->header, slot);
-	struct mailbox *box = segment_mailbox(t->header, slot);
-	const struct slot *s = segment_slot(t->header, slot);
+	struct mailbox *box = books_mailbox(t, slot);
+	const struct slot *s = books_slot(t, slot);
 	bool any = false;
 
 	for (;;) {
@@ -318,13 +303,6 @@ static bool
 may_post(const struct ticker *t, uint32_t slot)
 {
 	return slot < t->max_clients && t->clients[slot].open && !t->clients[slot].blocked;
-}
-
-void
-post_mark(struct ticker *t, uint32_t slot)
-{
-	atomic_fetch_or_explicit(
-	    &t->commons->dirty[slot / 64], 1ULL << (slot % 64), memory_order_relaxed);
 }
 
 bool
@@ -362,9 +340,6 @@ post_retry(struct ticker *t)
 
 		t->clients[slot].blocked = false;
 		post_drain(t, slot);
-		/* A sender that has left meanwhile waited only for this. */
-		if (!t->clients[slot].open && !t->clients[slot].blocked)
-			departure_try_free(t, slot);
 	}
 }
 
@@ -374,20 +349,4 @@ post_scan_all(struct ticker *t)
 	for (uint32_t i = 0; i < t->order_count; i++)
 		if (may_post(t, t->order[i]))
 			post_drain(t, t->order[i]);
-}
-
-void
-post_flush(struct ticker *t)
-{
-	/* One fence for all that was published since the last flush (mail.h). */
-	fence_full();
-	if (t->everybody)
-		for (uint32_t i = 0; i < t->order_count; i++)
-			registry_ring(t, t->order[i]);
-	for (uint32_t i = 0; i < t->touched_count; i++) {
-		t->clients[t->touched[i]].touched = false;
-		registry_ring(t, t->touched[i]);
-	}
-	t->everybody = false;
-	t->touched_count = 0;
 }

@@ -12,13 +12,10 @@
 #ifndef SERVER_POST_H
 #define SERVER_POST_H
 
-#include "ticker.h"
+#include "books.h"
 
 /* 0, or -1 and errno. */
 int post_make(struct ticker *t);
-
-/* Have this outbox looked at soon. */
-void post_mark(struct ticker *t, uint32_t slot);
 
 /* Deliver what lies in this outbox, as far as there is room. */
 void post_drain(struct ticker *t, uint32_t slot);
@@ -31,9 +28,6 @@ void post_retry(struct ticker *t);
 
 /* Look at all outboxes, marked or not: the net under lost marks. */
 void post_scan_all(struct ticker *t);
-
-/* Ring whoever sleeps and got something. */
-void post_flush(struct ticker *t);
 
 /*
  * The rest of a record that a ticker before this one was at: does the journal

@@ -7,24 +7,14 @@
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "bells.h"
 #include "departure.h"
+#include "events.h"
+#include "kill.h"
 #include "peer.h"
 #include "registry.h"
-#include "tick.h"
 
 #define STRANGER_MS 2000 /* for a connection to say what it is */
-
-int
-reception_watch(
-    struct ticker *t, int fd, enum ticker_tag tag, uint32_t number, uint64_t generation)
-{
-	struct epoll_event e = {
-	    .events = EPOLLIN,
-	    .data.u64 = (uint64_t)tag << 56 | (uint64_t)number << 32 | (uint32_t)generation,
-	};
-
-	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e);
-}
 
 static void
 answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
@@ -34,7 +24,7 @@ answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
 	int count = kind == REGISTER_READY ? 2 : kind == REGISTER_WELCOME ? 1 : 0;
 
 	if (kind == REGISTER_WELCOME) {
-		const struct entry *e = segment_entry(t->header, slot);
+		const struct entry *e = books_entry(t, slot);
 
 		m.generation = load_relaxed(&e->generation);
 		memcpy(m.token, e->token, TOKEN_LENGTH);
@@ -51,7 +41,7 @@ add_listener(struct ticker *t, int fd)
 			continue;
 		t->listeners[i] = fd;
 		answer(t, fd, REGISTER_READY, LAYOUT_NO_SLOT);
-		return reception_watch(t, fd, TAG_LISTENER, i, 0) == 0;
+		return events_watch(t, fd, TAG_LISTENER, i, 0) == 0;
 	}
 	return false;
 }
@@ -59,9 +49,9 @@ add_listener(struct ticker *t, int fd)
 static bool
 watch_line(struct ticker *t, int fd, uint32_t slot)
 {
-	uint64_t generation = load_relaxed(&segment_entry(t->header, slot)->generation);
+	uint64_t generation = load_relaxed(&books_entry(t, slot)->generation);
 
-	return reception_watch(t, fd, TAG_LINE, slot, generation) == 0;
+	return events_watch(t, fd, TAG_LINE, slot, generation) == 0;
 }
 
 static bool
@@ -92,7 +82,7 @@ take_back(struct ticker *t, int fd, int bell, const struct register_message *m, 
 	}
 	answer(t, fd, REGISTER_WELCOME, m->slot);
 	/* Whatever was published while nobody could ring it. */
-	registry_ring(t, m->slot);
+	bells_ring(t, m->slot);
 	return watch_line(t, fd, m->slot);
 }
 
@@ -168,7 +158,7 @@ reception_accept(struct ticker *t)
 			continue;
 		}
 		t->strangers[t->stranger_count++] = (struct stranger){fd, clock_ms()};
-		if (reception_watch(t, fd, TAG_STRANGER, (uint32_t)fd, 0) < 0) {
+		if (events_watch(t, fd, TAG_STRANGER, (uint32_t)fd, 0) < 0) {
 			forget_stranger(t, fd);
 			close(fd);
 			continue;
@@ -201,7 +191,7 @@ reception_listener(struct ticker *t, uint32_t place)
 	if (result < 0 && errno == EAGAIN)
 		return;
 	if (result == 1 && m.kind == REGISTER_DRAIN) {
-		tick_drain(t);
+		registry_drain(t);
 		return;
 	}
 	close(fd);
@@ -216,7 +206,7 @@ reception_line(struct ticker *t, uint32_t slot, uint32_t generation)
 	int none, got, result;
 
 	if (c->line < 0 ||
-	    (uint32_t)load_relaxed(&segment_entry(t->header, slot)->generation) != generation)
+	    (uint32_t)load_relaxed(&books_entry(t, slot)->generation) != generation)
 		return;
 	result = register_receive(c->line, &m, &none, 0, &got);
 	if (result < 0 && errno == EAGAIN)
@@ -224,7 +214,7 @@ reception_line(struct ticker *t, uint32_t slot, uint32_t generation)
 	if (result == 0 || (result < 0 && errno != EPROTO)) {
 		departure_leave(t, slot);
 	} else if (result < 0 || (m.kind != REGISTER_OPEN && m.kind != REGISTER_CLOSE)) {
-		departure_kill(t, slot, KILL_LIE, "nonsense on its life line");
+		kill_child(t, slot, KILL_LIE, "nonsense on its life line");
 	} else if (m.kind == REGISTER_CLOSE) {
 		departure_begin(t, slot);
 	} else {

@@ -8,22 +8,8 @@
 #ifndef SERVER_RECEPTION_H
 #define SERVER_RECEPTION_H
 
-#include "ticker.h"
-
-/* What an epoll event is about: one of these, and a number. */
-enum ticker_tag {
-	TAG_REGISTRATION,
-	TAG_TIMER,
-	TAG_BELL,
-	TAG_STRANGER, /* descriptor */
-	TAG_LISTENER, /* place in t->listeners */
-	TAG_LINE,     /* slot */
-	TAG_DEATH,    /* slot */
-};
-
-/* Watch fd for input; generation tells an event for this client from one for the next. */
-int reception_watch(
-    struct ticker *t, int fd, enum ticker_tag tag, uint32_t number, uint64_t generation);
+#include "../shm/register.h"
+#include "books.h"
 
 /* Events. */
 void reception_accept(struct ticker *t);

@@ -1,5 +1,5 @@
 /*
- * registry.h - who has which slot.
+ * registry.h - how a client comes.
  *
  *	free --claim--> claimed --open--> open --depart--> leaving --> free
  *
@@ -8,10 +8,8 @@
 #ifndef SERVER_REGISTRY_H
 #define SERVER_REGISTRY_H
 
-#include "ticker.h"
-
-/* All memory that depends on the number of clients.  0, or -1 and errno. */
-int registry_make(struct ticker *t);
+#include "../shm/register.h"
+#include "books.h"
 
 /* Give a slot to a child: its number, or LAYOUT_NO_SLOT if none is free. */
 uint32_t registry_claim(struct ticker *t, int line, int bell, const char *peer, uint32_t pid);
@@ -32,19 +30,7 @@ void registry_open(struct ticker *t, uint32_t slot);
 bool registry_is_open(struct ticker *t, uint32_t slot);
 void registry_open_all(struct ticker *t);
 
-/* Take a slot into use, with the private memory of a client that has said nothing yet. */
-void registry_seat(struct ticker *t, uint32_t slot);
-
-/* Take one off the list of those whose handshake is not done. */
-void registry_drop_claim(struct ticker *t, uint32_t slot);
-
-/* Put one that is between its handshake and us on the list of those. */
-void registry_adopt_claim(struct ticker *t, uint32_t slot);
-
-/* Put an open client on the lists. */
-void registry_enlist(struct ticker *t, uint32_t slot);
-
-/* Wake a client's child, if it sleeps. */
-void registry_ring(struct ticker *t, uint32_t slot);
+/* Send all clients away, and take no new ones. */
+void registry_drain(struct ticker *t);
 
 #endif

@@ -215,7 +215,7 @@ put_people(const struct ticker *t, char *at)
 			*at++ = ',';
 		at = put_token(at, token_of(t, slot));
 		*at++ = ':';
-		at = put(at, ticker_text(t, slot), t->clients[slot].length);
+		at = put(at, books_text(t, slot), t->clients[slot].length);
 	}
 	return at;
 }

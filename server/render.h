@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "ticker.h"
+#include "books.h"
 
 /*
  * Render what the lists of the ticker say as snapshot number t->number + 1 and

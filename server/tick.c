@@ -2,15 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
 #include "../shm/scan.h"
-#include "departure.h"
+#include "bells.h"
+#include "kill.h"
 #include "post.h"
-#include "registry.h"
 #include "render.h"
 #include "watch.h"
 
@@ -19,39 +18,8 @@
 int
 tick_make(struct ticker *t)
 {
-	size_t texts;
-	uint64_t ring = t->header->layout.ring_count;
-
-	t->text_stride = t->header->layout.buffer_size;
-	texts = (size_t)(t->max_clients + 1ULL) * t->text_stride;
-	/* Address space: memory is taken when a client has something to say. */
-	t->texts = mmap(NULL, texts, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	t->look = calloc(t->max_clients, sizeof(*t->look));
-	t->scratch_slots = calloc(ring, sizeof(*t->scratch_slots));
-	return t->texts != MAP_FAILED && t->look != NULL && t->scratch_slots != NULL ? 0 : -1;
-}
-
-void
-tick_look(struct ticker *t, uint32_t slot)
-{
-	if (t->clients[slot].look)
-		return;
-	t->clients[slot].look = true;
-	t->look[t->look_count++] = slot;
-}
-
-void
-tick_note(struct ticker *t, uint32_t slot, uint32_t kind)
-{
-	uint64_t generation = load_relaxed(&segment_entry(t->header, slot)->generation);
-
-	/* The ring is a record for people here: nobody waits for it. */
-	if (!lock_take(&t->user, 0, NULL))
-		return;
-	(void)ring_append(&t->commons->ring, t->commons->changes, t->header->layout.ring_count,
-	    slot, generation, kind);
-	(void)lock_release(&t->user);
+	t->scratch_slots = calloc(t->header->layout.ring_count, sizeof(*t->scratch_slots));
+	return t->scratch_slots != NULL ? 0 : -1;
 }
 
 /* Which slots to look at: those in the ring, or all if it does not say. */
@@ -71,12 +39,12 @@ take_changes(struct ticker *t)
 	for (uint32_t i = 0; i < taken; i++)
 		if (t->scratch_slots[i] < t->max_clients &&
 		    t->clients[t->scratch_slots[i]].open)
-			tick_look(t, t->scratch_slots[i]);
+			books_look(t, t->scratch_slots[i]);
 	if (!everywhere)
 		return;
 	count_add(&t->header->counters.ring_overflows, 1);
 	for (uint32_t i = 0; i < t->order_count; i++)
-		tick_look(t, t->order[i]);
+		books_look(t, t->order[i]);
 }
 
 /* One JSON object and nothing else? */
@@ -95,21 +63,21 @@ enum reading { READ_SAME, READ_CHANGED, READ_LATER, READ_LIE };
 static enum reading
 read_client(struct ticker *t, uint32_t slot)
 {
-	char *fresh = ticker_text(t, t->max_clients); /* the place behind the last client's */
+	char *fresh = books_text(t, t->max_clients); /* the place behind the last client's */
 	struct client *c = &t->clients[slot];
 	uint32_t max = t->header->limits.max_properties, length;
-	uint64_t version = slot_read(
-	    segment_slot(t->header, slot), t->header->layout.buffer_size, fresh, max, &length);
+	uint64_t version =
+	    slot_read(books_slot(t, slot), t->header->layout.buffer_size, fresh, max, &length);
 
 	if (version == 0)
 		return READ_SAME;
 	if (version == UINT64_MAX)
 		return length > max ? READ_LIE : READ_LATER;
-	if (length == c->length && memcmp(fresh, ticker_text(t, slot), length) == 0)
+	if (length == c->length && memcmp(fresh, books_text(t, slot), length) == 0)
 		return READ_SAME;
 	if (!is_object(fresh, length))
 		return READ_LIE;
-	memcpy(ticker_text(t, slot), fresh, length);
+	memcpy(books_text(t, slot), fresh, length);
 	c->length = length;
 	return READ_CHANGED;
 }
@@ -135,9 +103,9 @@ read_changes(struct ticker *t)
 			c->changed = t->number + 1;
 			any = true;
 			break;
-		case READ_LATER: tick_look(t, slot); break;
+		case READ_LATER: books_look(t, slot); break;
 		case READ_LIE:
-			departure_kill(t, slot, KILL_LIE, "nonsense in its properties");
+			kill_child(t, slot, KILL_LIE, "nonsense in its properties");
 			break;
 		}
 	}
@@ -154,8 +122,8 @@ publish(struct ticker *t)
 		return;
 	}
 	count_add(&t->header->counters.snapshots, 1);
-	t->everybody = true;
-	post_flush(t);
+	bells_touch_all(t);
+	bells_flush(t);
 }
 
 void
@@ -177,18 +145,6 @@ tick_run(struct ticker *t, uint64_t now_ms)
 	if (changed || t->roster_changed)
 		publish(t);
 	post_scan_all(t);
-	post_flush(t);
+	bells_flush(t);
 	watch_run(t, now_ms);
-}
-
-void
-tick_drain(struct ticker *t)
-{
-	t->draining = true;
-	store_release(&t->header->draining, 1);
-	for (uint32_t i = 0; i < t->seated_count; i++)
-		store_release(&segment_mailbox(t->header, t->seated[i])->stop, STOP_DRAIN);
-	fence_full();
-	for (uint32_t i = 0; i < t->seated_count; i++)
-		registry_ring(t, t->seated[i]);
 }

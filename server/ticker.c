@@ -14,11 +14,12 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 #include "adopt.h"
+#include "bells.h"
 #include "departure.h"
+#include "events.h"
 #include "options.h"
 #include "post.h"
 #include "reception.h"
-#include "registry.h"
 #include "tick.h"
 
 /*
@@ -105,16 +106,14 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	bool adopted;
 
 	t->start = *start;
-	for (int i = 0; i < TICKER_LISTENERS_MAX; i++)
-		t->listeners[i] = -1;
 	raise_descriptors();
 	if (open_segment(t, &adopted) < 0)
 		return -1;
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (t->epoll < 0 || registry_make(t) < 0 || tick_make(t) < 0 || post_make(t) < 0 ||
+	if (t->epoll < 0 || books_make(t) < 0 || tick_make(t) < 0 || post_make(t) < 0 ||
 	    encode_version(t) < 0 || start_timer(t) < 0 ||
-	    reception_watch(t, t->start.registration, TAG_REGISTRATION, 0, 0) < 0 ||
-	    reception_watch(t, t->timer, TAG_TIMER, 0, 0) < 0 ||
+	    events_watch(t, t->start.registration, TAG_REGISTRATION, 0, 0) < 0 ||
+	    events_watch(t, t->timer, TAG_TIMER, 0, 0) < 0 ||
 	    epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->start.bell, &bell) < 0) {
 		log_error("ticker-setup", "errno=\"%s\"", strerror(errno));
 		return -1;
@@ -146,18 +145,16 @@ on_timer(struct ticker *t)
 }
 
 static void
-dispatch(struct ticker *t, uint64_t data)
+dispatch(struct ticker *t, struct event e)
 {
-	uint32_t number = (uint32_t)(data >> 32) & 0xffffff, generation = (uint32_t)data;
-
-	switch ((enum ticker_tag)(data >> 56)) {
+	switch (e.tag) {
 	case TAG_REGISTRATION: reception_accept(t); break;
 	case TAG_TIMER: on_timer(t); break;
 	case TAG_BELL: break; /* it woke us: that is all */
-	case TAG_STRANGER: reception_stranger(t, (int)number); break;
-	case TAG_LISTENER: reception_listener(t, number); break;
-	case TAG_LINE: reception_line(t, number, generation); break;
-	case TAG_DEATH: departure_death(t, number, generation); break;
+	case TAG_STRANGER: reception_stranger(t, (int)e.number); break;
+	case TAG_LISTENER: reception_listener(t, e.number); break;
+	case TAG_LINE: reception_line(t, e.number, e.generation); break;
+	case TAG_DEATH: departure_death(t, e.number, e.generation); break;
 	}
 }
 
@@ -166,10 +163,11 @@ carry_mail(struct ticker *t)
 {
 	bool any = post_scan(t);
 
-	if (t->blocked_count > 0)
+	if (t->blocked_count > 0) {
 		post_retry(t);
-	if (any || t->touched_count > 0)
-		post_flush(t);
+		departure_retry(t);
+	}
+	bells_flush(t);
 	return any;
 }
 
@@ -199,7 +197,7 @@ loop(struct ticker *t)
 
 		bell_rise(&t->header->asleep);
 		for (int i = 0; i < count; i++)
-			dispatch(t, ready[i].data.u64);
+			dispatch(t, events_decode(ready[i].data.u64));
 	}
 }
 

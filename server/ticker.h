@@ -2,144 +2,27 @@
  * ticker.h - the process that owns the truth: slots, tokens, ticks, mail.
  *
  *	ticker.c	its loop
- *	reception.c	its sockets: registrations, life lines, listeners
- *	registry.c	who has which slot
- *	departure.c	how a client leaves
- *	tick.c		every half second: what has changed, who gets told
- *	render.c	the roster as text, into a snapshot
- *	post.c		mail from outboxes to inboxes and the log (parcel.c: one packet of it)
- *	watch.c		who holds the lock too long, hangs, does not let go
  *	adopt.c		what a ticker before this one has left
+ *	reception.c	its sockets: registrations, life lines, listeners
+ *	tick.c		every half second: what has changed, who gets told
+ *	watch.c		who holds the lock too long, hangs, does not let go
+ *	departure.c	how a client leaves
+ *	post.c		mail from outboxes to inboxes and the log (parcel.c: a packet)
+ *	registry.c	how a client comes
+ *	render.c	the roster as text, into a snapshot
+ *	kill.c		the end of a child that did what it should not
+ *	bells.c		who is woken
+ *	books.c		the lists that all of these keep (books.h: all its memory)
+ *	events.c	what it waits for
  *
- * The ticker's private memory is a struct ticker, sized at start: nothing is
- * allocated later.  All of it can be had again from the segment.
+ * from top to bottom: each uses those below it.
  */
 #ifndef SERVER_TICKER_H
 #define SERVER_TICKER_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "../shm/register.h"
-#include "../shm/segment.h"
-#include "../shm/text.h"
-#include "roll.h"
-
-/* What a ticker is started with; the descriptors outlive it. */
-struct ticker_start {
-	const char *name;
-	const char *version; /* --app-version */
-	struct limits limits;
-	uint32_t tick_ms;
-	uint32_t claim_ms; /* for a child between having a slot and having a client */
-	int registration;  /* listening SOCK_SEQPACKET socket */
-	int bell;          /* eventfd: wakes the ticker */
-};
-
-/* What the ticker knows of the client in a slot, besides the directory. */
-struct client {
-	int line;           /* life line; -1: expected back (adopt.c), or nobody */
-	int death;          /* pidfd, while it is leaving and not known to be dead; or -1 */
-	int bell;           /* its doorbell, or -1 */
-	uint32_t pid;       /* as the kernel said */
-	uint32_t opened;    /* number of the first snapshot that held it; 0: none yet */
-	uint32_t changed;   /* number of the last one in which its properties changed */
-	uint32_t length;    /* bytes of its properties: t->texts + slot * t->text_stride */
-	uint32_t heartbeat; /* when it was rung last */
-	uint64_t rung_ms;   /* when it was rung first without a heartbeat since; 0: it lives */
-	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
-	uint64_t back_ms;   /* until when it may come back; 0: it is here */
-	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it is open */
-	uint32_t seat;      /* its place in t->seated */
-	uint32_t claim;     /* its place in t->claimed */
-	bool open;
-	bool look;    /* its properties are to be read at the next tick */
-	bool blocked; /* it is in the list of senders that wait for room */
-	bool touched; /* mail was published for it: ring it */
-	bool doomed;  /* it was killed; its life line will close */
-};
-
-/* A client that was in a snapshot and has left since. */
-struct leaver {
-	char token[TOKEN_LENGTH];
-	uint32_t opened;
-};
-
-/* A connection that has not said yet what it is. */
-struct stranger {
-	int fd;
-	uint64_t since_ms;
-};
-
-#define TICKER_STRANGERS_MAX 1024
-#define TICKER_LISTENERS_MAX 8
-
-struct ticker {
-	struct ticker_start start;
-	struct segment segment;
-	struct header *header;
-	struct commons *commons;
-	struct lock_user user;
-	uint32_t max_clients;
-
-	int epoll;
-	int timer;
-	bool draining;
-	bool over; /* nothing keeps it here */
-	uint64_t
-	    lonely_ms; /* since when there is neither a listener nor a client; 0: there is */
-
-	struct client *clients; /* by slot */
-	char *texts;            /* private copies of properties, checked; sparse */
-	uint64_t text_stride;
-	uint32_t *free_slots; /* a stack */
-	uint32_t free_count;
-	uint32_t *seated; /* slots that are in use, in any order */
-	uint32_t seated_count;
-	uint32_t *claimed; /* of these, whose handshake is not done */
-	uint32_t claimed_count;
-	uint32_t *order; /* open clients by order of connection */
-	uint32_t order_count;
-	uint32_t *look; /* slots whose properties are to be read */
-	uint32_t look_count;
-	struct leaver *leavers;
-	uint32_t leaver_count;
-	struct roll roll; /* token -> slot, of all that have one and have not departed */
-	struct stranger strangers[TICKER_STRANGERS_MAX];
-	uint32_t stranger_count;
-	int listeners[TICKER_LISTENERS_MAX]; /* control connections, or -1 */
-
-	/* Ticks. */
-	uint32_t number;     /* of the newest snapshot */
-	bool roster_changed; /* somebody came or left since then */
-	uint64_t arena_used; /* bytes of the arena that are known to have memory behind them */
-	struct text version; /* --app-version as a JSON string */
-
-	/* Mail. */
-	uint32_t *touched; /* slots to be rung */
-	uint32_t touched_count;
-	bool everybody;    /* a broadcast was published: ring all who sleep */
-	uint32_t *blocked; /* slots whose outbox waits for room elsewhere */
-	uint32_t blocked_count;
-	uint32_t *scratch_slots; /* room for max_clients slot numbers, or the ring */
-	char *frame;             /* the frame that is being delivered */
-	unsigned char (*targets)[MAIL_TOKEN];
-	uint32_t targets_max;
-	uint64_t log_tail;    /* nobody has to read the log before this (a lower bound) */
-	uint32_t log_laggard; /* who has to, and is waited for; or LAYOUT_NO_SLOT */
-
-	/* Watching. */
-	uint64_t lock_name; /* who held the lock when we last looked */
-	uint64_t lock_since_ms;
-};
+#include "books.h"
 
 /* Be the ticker, until there is nothing left to do.  Returns an exit code. */
 int ticker_run(const struct ticker_start *start);
-
-static inline char *
-ticker_text(const struct ticker *t, uint32_t slot)
-{
-	return t->texts + slot * t->text_stride;
-}
 
 #endif

@@ -3,9 +3,8 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 #include "departure.h"
-#include "post.h"
+#include "kill.h"
 #include "reception.h"
-#include "registry.h"
 
 /* A pin is too old when its snapshot is this many behind: children copy at two. */
 #define PIN_AGE_MAX 3U
@@ -27,9 +26,8 @@ holder(const struct ticker *t, uint64_t name)
 	uint32_t slot = lock_name_slot(name);
 
 	if (slot >= t->max_clients ||
-	    load_relaxed(&segment_entry(t->header, slot)->state) == ENTRY_FREE ||
-	    !lock_name_is(
-		name, slot, load_relaxed(&segment_entry(t->header, slot)->generation)))
+	    load_relaxed(&books_entry(t, slot)->state) == ENTRY_FREE ||
+	    !lock_name_is(name, slot, load_relaxed(&books_entry(t, slot)->generation)))
 		return LAYOUT_NO_SLOT;
 	return slot;
 }
@@ -54,7 +52,7 @@ watch_lock(struct ticker *t, uint64_t now_ms)
 			    (unsigned long long)name);
 		}
 	} else if (elapsed(now_ms, t->lock_since_ms) >= WATCH_LOCK_MS) {
-		departure_kill(t, slot, KILL_LOCK, "held the lock for too long");
+		kill_child(t, slot, KILL_LOCK, "held the lock for too long");
 	}
 }
 
@@ -65,19 +63,19 @@ watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	struct client *c = &t->clients[slot];
 
 	if (c->rung_ms != 0) {
-		uint32_t heartbeat = load_relaxed(&segment_slot(t->header, slot)->heartbeat);
+		uint32_t heartbeat = load_relaxed(&books_slot(t, slot)->heartbeat);
 
 		if (heartbeat != c->heartbeat)
 			c->rung_ms = 0;
 		else if (elapsed(now_ms, c->rung_ms) >= WATCH_HUNG_MS)
-			departure_kill(t, slot, KILL_HUNG, "does not wake when it is rung");
+			kill_child(t, slot, KILL_HUNG, "does not wake when it is rung");
 	}
 	if (c->wanted_ms != 0 && elapsed(now_ms, c->wanted_ms) >= WATCH_STALL_MS)
-		departure_kill(t, slot, KILL_STALL, "does not take its mail");
+		kill_child(t, slot, KILL_STALL, "does not take its mail");
 	if (c->leave_ms != 0 && now_ms >= c->leave_ms)
-		departure_kill(t, slot, KILL_HUNG, "does not come to an end");
+		kill_child(t, slot, KILL_HUNG, "does not come to an end");
 	if (c->back_ms != 0 && now_ms >= c->back_ms) {
-		departure_kill(t, slot, KILL_LOST, "did not come back to the new ticker");
+		kill_child(t, slot, KILL_LOST, "did not come back to the new ticker");
 		departure_leave(t, slot);
 	}
 }
@@ -111,9 +109,9 @@ watch_pins(struct ticker *t)
 {
 	for (uint32_t i = 0; i < t->seated_count; i++) {
 		uint32_t slot = t->seated[i];
-		uint32_t pinned = load_relaxed(&segment_slot(t->header, slot)->pinned);
+		uint32_t pinned = load_relaxed(&books_slot(t, slot)->pinned);
 
 		if (pinned != 0 && t->number - pinned >= PIN_AGE_MAX)
-			departure_kill(t, slot, KILL_PIN, "does not let go of an old snapshot");
+			kill_child(t, slot, KILL_PIN, "does not let go of an old snapshot");
 	}
 }

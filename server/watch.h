@@ -12,7 +12,7 @@
 #ifndef SERVER_WATCH_H
 #define SERVER_WATCH_H
 
-#include "ticker.h"
+#include "books.h"
 
 #define WATCH_LOCK_MS 1000
 #define WATCH_HUNG_MS 10000

@@ -1,7 +1,7 @@
 /*
  * clock.h - time in milliseconds.
  *
- * Both read the vDSO and make no system call.
+ * All of them are read by the vDSO, without a system call.
  */
 #ifndef SHM_CLOCK_H
 #define SHM_CLOCK_H
@@ -9,24 +9,28 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds since some point in the past; never goes back (CLOCK_MONOTONIC). */
 static inline uint64_t
-clock_ms(void)
+clock_read(clockid_t clock, uint64_t units_per_second)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * units_per_second +
+	       (uint64_t)now.tv_nsec / (1000000000 / units_per_second);
+}
+
+/* Milliseconds since some point in the past; never goes back. */
+static inline uint64_t
+clock_ms(void)
+{
+	return clock_read(CLOCK_MONOTONIC, 1000);
 }
 
 /* Microseconds on the same clock. */
 static inline uint64_t
 clock_us(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return clock_read(CLOCK_MONOTONIC, 1000000);
 }
 
 /*
@@ -36,20 +40,14 @@ clock_us(void)
 static inline uint64_t
 clock_boot_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_read(CLOCK_BOOTTIME, 1000);
 }
 
-/* Milliseconds since 1970 (CLOCK_REALTIME). */
+/* Milliseconds since 1970. */
 static inline uint64_t
 clock_wall_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return clock_read(CLOCK_REALTIME, 1000);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../../server/options.h"
-#include "../../server/registry.h"
+#include "../../server/books.h"
 #include "../../server/render.h"
 #include "../../server/roll.h"
 #include "../../server/tick.h"
@@ -140,7 +140,7 @@ start_ticker(void)
 	t.header = t.segment.header;
 	t.commons = segment_commons(t.header);
 	t.max_clients = 32;
-	cr_assert_eq(registry_make(&t), 0);
+	cr_assert_eq(books_make(&t), 0);
 	cr_assert_eq(tick_make(&t), 0);
 	text_string(&t.version, "\"DEV\"");
 	for (uint32_t slot = 32; slot-- > 0;)
@@ -155,10 +155,10 @@ add_client(char fill)
 	uint32_t slot = t.free_slots[--t.free_count];
 	struct entry *e = segment_entry(t.header, slot);
 
-	registry_seat(&t, slot);
+	books_seat(&t, slot);
 	memset(e->token, fill, TOKEN_LENGTH);
 	store_relaxed(&e->state, ENTRY_OPEN);
-	registry_enlist(&t, slot);
+	books_enlist(&t, slot);
 	return slot;
 }
 
@@ -181,7 +181,7 @@ static void
 set_properties(uint32_t slot, const char *text)
 {
 	t.clients[slot].length = (uint32_t)strlen(text);
-	memcpy(ticker_text(&t, slot), text, strlen(text));
+	memcpy(books_text(&t, slot), text, strlen(text));
 	t.clients[slot].changed = t.number + 1;
 }
 

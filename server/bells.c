@@ -1,0 +1,66 @@
+#include "bells.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../shm/clock.h"
+#include "../shm/fault.h"
+#include "../shm/log.h"
+
+void
+bells_touch(struct ticker *t, uint32_t slot)
+{
+	if (t->clients[slot].touched)
+		return;
+	t->clients[slot].touched = true;
+	t->touched[t->touched_count++] = slot;
+}
+
+void
+bells_touch_all(struct ticker *t)
+{
+	t->everybody = true;
+}
+
+bool
+bells_pending(const struct ticker *t)
+{
+	return t->everybody || t->touched_count > 0;
+}
+
+void
+bells_ring(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+	uint64_t one = 1;
+
+	if (c->bell < 0 || !bell_take(&books_slot(t, slot)->asleep))
+		return;
+	FAULT("bells.taken");
+	if (write(c->bell, &one, sizeof(one)) < 0)
+		log_debug("bell-failed", "slot=%u errno=\"%s\"", slot, strerror(errno));
+	FAULT("bells.rung");
+	if (c->rung_ms == 0) {
+		c->rung_ms = clock_ms();
+		c->heartbeat = load_relaxed(&books_slot(t, slot)->heartbeat);
+	}
+	count_add(&t->header->counters.bells, 1);
+}
+
+void
+bells_flush(struct ticker *t)
+{
+	if (!bells_pending(t))
+		return;
+	fence_full();
+	if (t->everybody)
+		for (uint32_t i = 0; i < t->order_count; i++)
+			bells_ring(t, t->order[i]);
+	for (uint32_t i = 0; i < t->touched_count; i++) {
+		t->clients[t->touched[i]].touched = false;
+		bells_ring(t, t->touched[i]);
+	}
+	t->everybody = false;
+	t->touched_count = 0;
+}

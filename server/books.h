@@ -1,0 +1,179 @@
+/*
+ * books.h - the ticker's memory, and the lists in it.
+ *
+ * All of it is private and sized at start: nothing is allocated later.  And all
+ * of it can be had again from the segment (adopt.c).
+ */
+#ifndef SERVER_BOOKS_H
+#define SERVER_BOOKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../shm/segment.h"
+#include "../shm/text.h"
+#include "roll.h"
+
+/* What a ticker is started with; the descriptors outlive it. */
+struct ticker_start {
+	const char *name;
+	const char *version; /* --app-version */
+	struct limits limits;
+	uint32_t tick_ms;
+	uint32_t claim_ms; /* for a child between having a slot and having a client */
+	int registration;  /* listening SOCK_SEQPACKET socket */
+	int bell;          /* eventfd: wakes the ticker */
+};
+
+/* What the ticker knows of the client in a slot, besides the directory. */
+struct client {
+	int line;           /* life line; -1: expected back (adopt.c), or nobody */
+	int death;          /* pidfd, while it is leaving and not known to be dead; or -1 */
+	int bell;           /* its doorbell, or -1 */
+	uint32_t pid;       /* as the kernel said */
+	uint32_t opened;    /* number of the first snapshot that held it; 0: none yet */
+	uint32_t changed;   /* number of the last one in which its properties changed */
+	uint32_t length;    /* bytes of its properties: t->texts + slot * t->text_stride */
+	uint32_t heartbeat; /* when it was rung last */
+	uint64_t rung_ms;   /* when it was rung first without a heartbeat since; 0: it lives */
+	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
+	uint64_t back_ms;   /* until when it may come back; 0: it is here */
+	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it is open */
+	uint32_t seat;      /* its place in t->seated */
+	uint32_t claim;     /* its place in t->claimed */
+	bool open;
+	bool look;    /* its properties are to be read at the next tick */
+	bool blocked; /* it is in the list of senders that wait for room */
+	bool touched; /* mail was published for it: ring it */
+	bool doomed;  /* it was killed; its life line will close */
+};
+
+/* A client that was in a snapshot and has left since. */
+struct leaver {
+	char token[TOKEN_LENGTH];
+	uint32_t opened;
+};
+
+/* A connection that has not said yet what it is. */
+struct stranger {
+	int fd;
+	uint64_t since_ms;
+};
+
+#define TICKER_STRANGERS_MAX 1024
+#define TICKER_LISTENERS_MAX 8
+
+struct ticker {
+	struct ticker_start start;
+	struct segment segment;
+	struct header *header;
+	struct commons *commons;
+	struct lock_user user;
+	uint32_t max_clients;
+
+	int epoll;
+	int timer;
+	bool draining;
+	bool over; /* nothing keeps it here */
+	uint64_t
+	    lonely_ms; /* since when there is neither a listener nor a client; 0: there is */
+
+	struct client *clients; /* by slot */
+	char *texts;            /* private copies of properties, checked; sparse */
+	uint64_t text_stride;
+	uint32_t *free_slots; /* a stack */
+	uint32_t free_count;
+	uint32_t *seated; /* slots that are in use, in any order */
+	uint32_t seated_count;
+	uint32_t *claimed; /* of these, whose handshake is not done */
+	uint32_t claimed_count;
+	uint32_t *order; /* open clients by order of connection */
+	uint32_t order_count;
+	uint32_t *look; /* slots whose properties are to be read */
+	uint32_t look_count;
+	struct leaver *leavers;
+	uint32_t leaver_count;
+	struct roll roll; /* token -> slot, of all that have one and have not departed */
+	struct stranger strangers[TICKER_STRANGERS_MAX];
+	uint32_t stranger_count;
+	int listeners[TICKER_LISTENERS_MAX]; /* control connections, or -1 */
+
+	/* Ticks. */
+	uint32_t number;     /* of the newest snapshot */
+	bool roster_changed; /* somebody came or left since then */
+	uint64_t arena_used; /* bytes of the arena that are known to have memory behind them */
+	struct text version; /* --app-version as a JSON string */
+
+	/* Mail. */
+	uint32_t *touched; /* slots to be rung */
+	uint32_t touched_count;
+	bool everybody;    /* a broadcast was published: ring all who sleep */
+	uint32_t *blocked; /* slots whose outbox waits for room elsewhere */
+	uint32_t blocked_count;
+	uint32_t *scratch_slots; /* room for max_clients slot numbers, or the ring */
+	char *frame;             /* the frame that is being delivered */
+	unsigned char (*targets)[MAIL_TOKEN];
+	uint32_t targets_max;
+	uint64_t log_tail;    /* nobody has to read the log before this (a lower bound) */
+	uint32_t log_laggard; /* who has to, and is waited for; or LAYOUT_NO_SLOT */
+
+	/* Watching. */
+	uint64_t lock_name; /* who held the lock when we last looked */
+	uint64_t lock_since_ms;
+};
+
+/* 0, or -1 and errno. */
+int books_make(struct ticker *t);
+
+/* Take a slot into use: for a client that has said nothing yet. */
+void books_seat(struct ticker *t, uint32_t slot);
+
+/* And out of use: it is free from here on. */
+void books_unseat(struct ticker *t, uint32_t slot);
+
+/* A token is known from when its slot is given until its client departs. */
+void books_enroll(struct ticker *t, uint32_t slot);
+void books_strike(struct ticker *t, uint32_t slot);
+
+/* Clients between having a slot and having their handshake done. */
+void books_claim(struct ticker *t, uint32_t slot);
+void books_unclaim(struct ticker *t, uint32_t slot);
+
+/* Clients that everybody sees; the order is that of connection. */
+void books_enlist(struct ticker *t, uint32_t slot);
+void books_delist(struct ticker *t, uint32_t slot);
+
+/* Read this client's properties at the next tick. */
+void books_look(struct ticker *t, uint32_t slot);
+
+/* Have this client's outbox looked at soon. */
+void books_mark_outbox(struct ticker *t, uint32_t slot);
+
+/* Note in the change ring that somebody came or left. */
+void books_note(struct ticker *t, uint32_t slot, uint32_t kind);
+
+static inline char *
+books_text(const struct ticker *t, uint32_t slot)
+{
+	return t->texts + slot * t->text_stride;
+}
+
+static inline struct entry *
+books_entry(const struct ticker *t, uint32_t slot)
+{
+	return segment_entry(t->header, slot);
+}
+
+static inline struct slot *
+books_slot(const struct ticker *t, uint32_t slot)
+{
+	return segment_slot(t->header, slot);
+}
+
+static inline struct mailbox *
+books_mailbox(const struct ticker *t, uint32_t slot)
+{
+	return segment_mailbox(t->header, slot);
+}
+
+#endif
