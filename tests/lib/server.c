@@ -300,6 +300,24 @@ server_await_counter(const struct server *s, const char *group, const char *name
 	return true;
 }
 
+bool
+server_await_clients(const struct server *s, int count, int timeout_ms)
+{
+	long long until = now_ms() + timeout_ms;
+
+	for (;;) {
+		json_t *clients = server_dump(s, "clients");
+		int there = (int)json_array_size(clients);
+
+		json_decref(clients);
+		if (there == count)
+			return true;
+		if (now_ms() >= until)
+			return false;
+		pause_ms(10);
+	}
+}
+
 int
 server_descriptors(pid_t pid)
 {

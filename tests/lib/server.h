@@ -43,6 +43,9 @@ long long server_counter(const struct server *s, const char *group, const char *
 bool server_await_counter(const struct server *s, const char *group, const char *name,
     long long least, int timeout_ms);
 
+/* Wait until so many slots are in use: those of clients that are leaving count. */
+bool server_await_clients(const struct server *s, int count, int timeout_ms);
+
 /* Processes of this instance with a title that begins so ("client", "ticker"); their pids. */
 int server_processes(const struct server *s, const char *title, pid_t *pids, int max);
 
