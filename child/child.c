@@ -268,7 +268,8 @@ set_up(struct child *c, const struct child_start *start)
 _Noreturn void
 child_run(const struct child_start *start)
 {
-	const int keep[] = {start->client, start->parts, websocket_descriptor(), -1};
+	const int keep[] = {
+	    start->client, start->parts, websocket_descriptor(), log_descriptor(), -1};
 	struct child *c = &self;
 
 	confine_descriptors(keep);

@@ -64,7 +64,7 @@ become_ticker(const struct keeper *k)
 	    .registration = k->registration,
 	    .bell = k->bell,
 	};
-	const int keep[] = {k->registration, k->bell, -1};
+	const int keep[] = {k->registration, k->bell, log_descriptor(), -1};
 	sigset_t none;
 
 	child_close_others(keep);

@@ -11,6 +11,7 @@
 #include <bsd/unistd.h>
 #include <unistd.h>
 
+#include "../shm/log.h"
 #include "listener.h"
 #include "options.h"
 
@@ -18,13 +19,17 @@ int
 main(int argc, char **argv)
 {
 	struct options options;
+	enum log_level level;
 
 	/* First: it moves the arguments away from where titles are written. */
 	setproctitle_init(argc, argv, environ);
+	log_open();
 	switch (options_read(&options, argc, argv)) {
 	case OPTIONS_DONE: return EXIT_FINE;
 	case OPTIONS_BAD: return EXIT_USAGE;
 	case OPTIONS_RUN: break;
 	}
+	if (log_level_named(options.log_level, &level))
+		log_set_level(level);
 	return listener_run(&options);
 }

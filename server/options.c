@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../shm/log.h"
 #include "../shm/segment.h"
 
 #ifndef ROSTERD_VERSION
@@ -200,6 +201,7 @@ options_read(struct options *o, int argc, char **argv)
 	enum options_result result;
 	struct limits limits;
 	struct layout layout;
+	enum log_level level;
 
 	set_defaults(o);
 	if (!read_environment(o))
@@ -208,6 +210,10 @@ options_read(struct options *o, int argc, char **argv)
 		return result;
 	if (!segment_name_good(o->name)) {
 		fprintf(stderr, "rosterd: --name: letters, digits, '-', '_' and '.' only\n");
+		return OPTIONS_BAD;
+	}
+	if (!log_level_named(o->log_level, &level)) {
+		fprintf(stderr, "rosterd: --log-level: error, warning, info or debug\n");
 		return OPTIONS_BAD;
 	}
 	options_limits(o, &limits);

@@ -88,6 +88,7 @@ Test(options, nonsense_is_refused)
 	cr_assert_eq(READ(&o, "--no-such-option"), OPTIONS_BAD);
 	cr_assert_eq(READ(&o, "stray"), OPTIONS_BAD);
 	cr_assert_eq(READ(&o, "--name", "../x"), OPTIONS_BAD);
+	cr_assert_eq(READ(&o, "--log-level", "chatty"), OPTIONS_BAD);
 	setenv("ROSTERD_PING", "often", 1);
 	cr_assert_eq(READ(&o, NULL), OPTIONS_BAD);
 }
