@@ -117,6 +117,15 @@ take_its_lock(struct ticker *t)
 		count_add(&t->header->counters.lock_recoveries, 1);
 }
 
+/* How far mail had got is read off before any of it moves on. */
+static void
+settle_mail(struct ticker *t)
+{
+	for (uint32_t i = 0; i < t->seated_count; i++)
+		post_settle(t, t->seated[i]);
+	FAULT("adopt.settled");
+}
+
 /* Slots that were leaving: their mail is delivered, then they are free. */
 static void
 finish_leaving(struct ticker *t)
@@ -146,6 +155,7 @@ adopt_segment(struct ticker *t)
 	t->arena_used = 0;
 	if (load_relaxed(&h->draining) != 0)
 		registry_drain(t);
+	settle_mail(t);
 	finish_leaving(t);
 	post_scan_all(t);
 	bells_flush(t);

@@ -77,6 +77,17 @@ reserve(struct ticker *t, uint32_t slot, uint32_t length, uint64_t *next)
 	return mail_reserve(&inbox, head, inbox_tail(t, slot, head), size, next);
 }
 
+/*
+ * So many targets of the record are done, and nobody is being served.  What is
+ * noted for the next one is not stored before that.
+ */
+static void
+step(struct mailbox *journal, uint32_t done)
+{
+	store_release(&journal->work, (uint64_t)done << 32 | MAILBOX_NOBODY);
+	fence_release();
+}
+
 /* One target of a unicast; the steps of the journal are told in layout.h. */
 static enum outcome
 deliver_one(struct ticker *t, const struct parcel *d, uint32_t target)
@@ -191,25 +202,42 @@ deliver_to_all(struct ticker *t, const struct parcel *d)
 	return DELIVERED;
 }
 
-uint32_t
-post_progress(struct ticker *t, uint32_t slot, uint64_t record_at)
+/* The target that the journal names: did it get the record before the ticker died? */
+static bool
+arrived(const struct ticker *t, const struct mailbox *journal, uint32_t receiver)
 {
-	const struct mailbox *journal = books_mailbox(t, slot);
-	uint64_t work = load_relaxed(&journal->work);
 	uint64_t before = load_relaxed(&journal->receiver_head);
+
+	if (receiver == MAILBOX_LOG)
+		return load_relaxed(&t->header->log_head) != before;
+	return receiver < t->max_clients &&
+	       load_relaxed(&books_entry(t, receiver)->generation) ==
+		   load_relaxed(&journal->receiver_generation) &&
+	       load_relaxed(&books_mailbox(t, receiver)->inbox_head) != before;
+}
+
+void
+post_settle(struct ticker *t, uint32_t slot)
+{
+	struct mailbox *journal = books_mailbox(t, slot);
+	uint64_t work = load_relaxed(&journal->work);
 	uint32_t receiver = (uint32_t)work, done = (uint32_t)(work >> 32);
 
-	if (load_relaxed(&journal->work_at) != record_at)
-		return 0;
-	if (receiver == MAILBOX_LOG)
-		return load_relaxed(&t->header->log_head) != before ? 1 : 0;
-	if (receiver >= t->max_clients)
-		return done;
-	if (load_relaxed(&books_entry(t, receiver)->generation) ==
-		load_relaxed(&journal->receiver_generation) &&
-	    load_relaxed(&books_mailbox(t, receiver)->inbox_head) != before)
-		return done + 1;
-	return done;
+	if (receiver != MAILBOX_NOBODY)
+		step(journal, arrived(t, journal, receiver) ? done + 1 : done);
+}
+
+/* How many targets of this record have got it; the journal is begun if none has yet. */
+static uint32_t
+progress(struct mailbox *journal, uint64_t record_at)
+{
+	if (load_relaxed(&journal->work_at) == record_at)
+		return (uint32_t)(load_relaxed(&journal->work) >> 32);
+	step(journal, 0);
+	FAULT("post.begin");
+	store_release(&journal->work_at, record_at);
+	FAULT("post.begun");
+	return 0;
 }
 
 /* All targets from the first that has not got it; NO_ROOM leaves the rest for later. */
@@ -217,20 +245,14 @@ static enum outcome
 deliver(struct ticker *t, const struct parcel *d, uint64_t record_at)
 {
 	struct mailbox *journal = books_mailbox(t, d->sender);
-	uint32_t done = post_progress(t, d->sender, record_at);
+	uint32_t done = progress(journal, record_at), targets = d->broadcast ? 1 : d->targets;
 
-	if (load_relaxed(&journal->work_at) != record_at) {
-		store_release(&journal->work, (uint64_t)MAILBOX_NOBODY);
-		FAULT("post.begin");
-		store_release(&journal->work_at, record_at);
-		FAULT("post.begun");
-	}
-	if (d->broadcast)
-		return done > 0 ? DELIVERED : deliver_to_all(t, d);
-	for (; done < d->targets; done++) {
-		if (deliver_one(t, d, done) == NO_ROOM)
+	for (; done < targets; done++) {
+		enum outcome o = d->broadcast ? deliver_to_all(t, d) : deliver_one(t, d, done);
+
+		if (o == NO_ROOM)
 			return NO_ROOM;
-		store_release(&journal->work, (uint64_t)(done + 1) << 32 | MAILBOX_NOBODY);
+		step(journal, done + 1);
 		FAULT("post.step");
 	}
 	count_add(&t->header->counters.mail_unknown, d->strangers);

@@ -30,10 +30,10 @@ void post_retry(struct ticker *t);
 void post_scan_all(struct ticker *t);
 
 /*
- * The rest of a record that a ticker before this one was at: does the journal
- * of this slot say how far it got?  (Part of adopt.c's work; post_drain then
- * goes on from there.)
+ * Of the record that a ticker before this one was at: has the target got it that
+ * the journal of this slot names?  To be called for every slot before anything is
+ * delivered: the answer is whether the target's head has moved on.
  */
-uint32_t post_progress(struct ticker *t, uint32_t slot, uint64_t record_at);
+void post_settle(struct ticker *t, uint32_t slot);
 
 #endif

@@ -222,10 +222,13 @@ enum stop_reason {
  *			then work = (n + 1, nobody)
  *	end		outbox_tail = behind the record
  *
- * A successor believes work only if work_at is where the record at outbox_tail
- * stands.  If work names a receiver that still has that generation, and its
- * inbox_head has moved on from receiver_head, target n is done.  A broadcast
- * has one target, the log, and receiver_head is a log_head.
+ * Work counts only if work_at is where the record at outbox_tail stands.  If work
+ * names a receiver, its ticker died: target n is done if the receiver still has that
+ * generation, and its inbox_head has moved on from receiver_head.  A successor
+ * settles that for all slots before it delivers anything, which would move heads,
+ * too.  A broadcast has one target, the log, and receiver_head is a log_head.
+ *
+ * tests/model/mail.pml is this protocol.
  */
 struct mailbox {
 	_Atomic uint64_t inbox_head;          /* T  bytes ever written to the inbox */
