@@ -150,6 +150,15 @@ until_due(const struct child *c, uint64_t now)
 	return due > now ? (int)(due - now) : 0;
 }
 
+/* What the ticker may have said since we looked: to be asked after bell_doze(). */
+static bool
+something_to_do(struct child *c)
+{
+	if (c->phase == PHASE_HANDSHAKE)
+		return load_relaxed(&c->seat.mailbox->stop) != STOP_NOT;
+	return c->phase == PHASE_SERVING && serve_pending(c);
+}
+
 static void
 wait_for_events(struct child *c)
 {
@@ -160,7 +169,7 @@ wait_for_events(struct child *c)
 
 	bell_doze(&slot->asleep);
 	FAULT("child.dozing");
-	pending = c->phase == PHASE_SERVING && serve_pending(c);
+	pending = something_to_do(c);
 	count = epoll_wait(c->epoll, ready, 3, pending ? 0 : until_due(c, clock_ms()));
 	bell_rise(&slot->asleep);
 	store_relaxed(&slot->heartbeat, load_relaxed(&slot->heartbeat) + 1);

@@ -51,7 +51,14 @@ reserve(struct seat *s, uint32_t size, uint64_t *next)
 	/* As with a doorbell: say that one waits, then look once more. */
 	store_relaxed(&s->self->crowded, 1);
 	fence_full();
-	return mail_reserve(&ring, head, load_acquire(&s->mailbox->outbox_tail), size, next);
+	s->outbox_tail = load_acquire(&s->mailbox->outbox_tail);
+	return mail_reserve(&ring, head, s->outbox_tail, size, next);
+}
+
+bool
+outbox_moved(const struct seat *s)
+{
+	return load_relaxed(&s->mailbox->outbox_tail) != s->outbox_tail;
 }
 
 bool

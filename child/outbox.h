@@ -16,6 +16,12 @@
  */
 bool outbox_post(struct seat *s, const struct packet *p);
 
+/*
+ * Has the ticker taken something since outbox_post() found no room?  To be asked
+ * between bell_doze() and sleep: it rings only who was seen to sleep.
+ */
+bool outbox_moved(const struct seat *s);
+
 /* Tell the ticker about what was posted since the last time, once for many. */
 void outbox_ring(struct seat *s);
 

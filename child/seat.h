@@ -28,7 +28,8 @@ struct seat {
 	struct entry *entry;     /* T */
 	struct mailbox *mailbox; /* T */
 	struct commons *commons;
-	struct slot *self; /* C */
+	struct slot *self;    /* C */
+	uint64_t outbox_tail; /* how far the ticker was when there was no room (outbox.h) */
 	struct lock_user user;
 	struct sockaddr_un address; /* of the ticker */
 	socklen_t address_length;

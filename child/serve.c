@@ -3,6 +3,7 @@
 #include "../shm/clock.h"
 #include "../shm/utf8.h"
 #include "farewell.h"
+#include "outbox.h"
 
 /* Bytes queued for a client that does not read, above which it is not read: pongs, echoes. */
 #define QUEUE_MAX 65536U
@@ -231,6 +232,7 @@ bool
 serve_pending(struct child *c)
 {
 	return c->waiting == SESSION_WAIT_LOCK ||
+	       (c->waiting == SESSION_WAIT_ROOM && outbox_moved(&c->seat)) ||
 	       load_relaxed(&c->seat.mailbox->stop) != STOP_NOT ||
 	       roster_pending(&c->roster, &c->seat, &c->out) ||
 	       mailbag_pending(&c->mailbag, &c->seat);
