@@ -98,11 +98,21 @@ watch_line(struct child *c)
 	epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->seat.line, &e);
 }
 
+/* Edge-triggered and never read (the first event comes at once if it was rung already). */
+static void
+watch_bell(struct child *c)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u32 = SOURCE_BELL};
+
+	epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->seat.bell, &e);
+}
+
 static void
 hear_ticker(struct child *c)
 {
 	switch (seat_hear(&c->seat)) {
 	case SEAT_QUIET: break;
+	case SEAT_BACK: watch_bell(c); break;
 	case SEAT_LOST: c->next_return = c->lost_line = clock_ms(); break;
 	case SEAT_EVICTED:
 		if (c->phase == PHASE_HANDSHAKE)
@@ -254,7 +264,6 @@ static void
 set_up(struct child *c, const struct child_start *start)
 {
 	struct epoll_event client = {.events = EPOLLIN, .data.u32 = SOURCE_CLIENT};
-	struct epoll_event bell = {.events = EPOLLIN | EPOLLET, .data.u32 = SOURCE_BELL};
 	int yes = 1;
 
 	inbound_start(&c->in, start->client, c->settings->max_packet);
@@ -266,7 +275,7 @@ set_up(struct child *c, const struct child_start *start)
 	c->interest = client.events;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	epoll_ctl(c->epoll, EPOLL_CTL_ADD, start->client, &client);
-	epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->seat.bell, &bell);
+	watch_bell(c);
 	watch_line(c);
 	websocket_start(&serve_events, c);
 	c->phase = PHASE_HANDSHAKE;

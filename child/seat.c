@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -40,24 +39,32 @@ say(struct seat *s, enum register_kind kind, const char *peer)
 	    .segment = s->header->id,
 	    .generation = s->generation,
 	};
-	bool with_bell = kind == REGISTER_CHILD || kind == REGISTER_RETURN;
 
 	memcpy(m.token, s->token, TOKEN_LENGTH);
 	if (peer != NULL)
 		memcpy(m.peer, peer, PEER_LENGTH);
-	return register_send(s->line, &m, &s->bell, with_bell ? 1 : 0);
+	return register_send(s->line, &m, NULL, 0);
 }
 
-/* Take the next message of the ticker, with the descriptor of its bell if there is one. */
+static void
+replace(int *old, int fd)
+{
+	if (*old >= 0)
+		close(*old);
+	*old = fd;
+}
+
+/* Take the next message of the ticker, with the bells if there are some. */
 static int
 hear(struct seat *s, struct register_message *m)
 {
-	int got, bell, result = register_receive(s->line, m, &bell, 1, &got);
+	int bells[2], got, result = register_receive(s->line, m, bells, 2, &got);
 
-	if (got == 1) {
-		if (s->ticker_bell >= 0)
-			close(s->ticker_bell);
-		s->ticker_bell = bell;
+	if (got == 2) {
+		replace(&s->ticker_bell, bells[0]);
+		replace(&s->bell, bells[1]);
+	} else if (got == 1) {
+		close(bells[0]);
 	}
 	return result;
 }
@@ -67,7 +74,8 @@ judge(struct seat *s, const struct register_message *m)
 {
 	switch (m->kind) {
 	case REGISTER_WELCOME:
-		if (m->slot >= s->header->limits.max_clients || m->segment != s->header->id)
+		if (m->slot >= s->header->limits.max_clients || m->segment != s->header->id ||
+		    s->bell < 0)
 			return SEAT_CLOSED;
 		s->slot = m->slot;
 		s->generation = m->generation;
@@ -124,11 +132,9 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 	enum seat_answer answer;
 
 	memset(s, 0, sizeof(*s));
-	s->line = s->ticker_bell = -1;
+	s->line = s->bell = s->ticker_bell = -1;
 	s->header = start->header;
 	s->address_length = register_address(&s->address, geteuid(), start->settings->name);
-	if ((s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
-		return SEAT_NO_TICKER;
 	while ((answer = ask(s, start->peer, deadline)) == SEAT_NO_TICKER) {
 		/* Nobody to wait for: the next ticker is on its way, or none will be. */
 		if (clock_ms() >= deadline)
@@ -177,6 +183,7 @@ lose(struct seat *s)
 enum seat_event
 seat_hear(struct seat *s)
 {
+	enum seat_event event = SEAT_QUIET;
 	struct register_message m;
 	int result;
 
@@ -185,12 +192,13 @@ seat_hear(struct seat *s)
 		    m.generation != s->generation || m.segment != s->header->id)
 			return SEAT_EVICTED;
 		s->welcome = true;
+		event = SEAT_BACK;
 		/* What happened while no ticker was there. */
 		if (s->open && say(s, s->closing ? REGISTER_CLOSE : REGISTER_OPEN, NULL) < 0)
 			break;
 	}
 	if (result < 0 && errno == EAGAIN)
-		return SEAT_QUIET;
+		return event;
 	lose(s);
 	return SEAT_LOST;
 }

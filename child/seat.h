@@ -15,7 +15,7 @@
 
 struct seat {
 	int line;        /* the life line; -1 while there is no ticker */
-	int bell;        /* eventfd by which the ticker wakes this child */
+	int bell;        /* eventfd by which the ticker wakes this child; each has its own */
 	int ticker_bell; /* eventfd by which this child wakes the ticker */
 	bool welcome;    /* the ticker that is there now knows us */
 	bool open;       /* the handshake is done */
@@ -59,6 +59,7 @@ void seat_close(struct seat *s);
 
 enum seat_event {
 	SEAT_QUIET,   /* nothing that matters */
+	SEAT_BACK,    /* the next ticker knows us; the bell is another one */
 	SEAT_LOST,    /* the ticker is gone; seat_return() is to be called now and then */
 	SEAT_EVICTED, /* a ticker says that the slot is not ours */
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,11 +22,12 @@ answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
 {
 	struct register_message m = {.kind = kind, .slot = slot, .segment = t->header->id};
 	int fds[] = {t->start.bell, t->start.registration};
-	int count = kind == REGISTER_READY ? 2 : kind == REGISTER_WELCOME ? 1 : 0;
+	int count = kind == REGISTER_READY || kind == REGISTER_WELCOME ? 2 : 0;
 
 	if (kind == REGISTER_WELCOME) {
 		const struct entry *e = books_entry(t, slot);
 
+		fds[1] = t->clients[slot].bell;
 		m.generation = load_relaxed(&e->generation);
 		memcpy(m.token, e->token, TOKEN_LENGTH);
 	}
@@ -46,6 +48,20 @@ add_listener(struct ticker *t, int fd)
 	return false;
 }
 
+/* A doorbell for a child; it must never block who rings it. */
+static int
+make_bell(void)
+{
+	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static void
+close_bell(int bell)
+{
+	if (bell >= 0)
+		close(bell);
+}
+
 static bool
 watch_line(struct ticker *t, int fd, uint32_t slot)
 {
@@ -55,15 +71,19 @@ watch_line(struct ticker *t, int fd, uint32_t slot)
 }
 
 static bool
-take_child(struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
+take_child(struct ticker *t, int fd, const struct register_message *m, uint32_t pid)
 {
-	uint32_t slot;
+	uint32_t slot = LAYOUT_NO_SLOT;
+	int bell;
 
 	if (t->draining) {
 		answer(t, fd, REGISTER_REFUSED, LAYOUT_NO_SLOT);
 		return false;
 	}
-	if ((slot = registry_claim(t, fd, bell, m->peer, pid)) == LAYOUT_NO_SLOT) {
+	if ((bell = make_bell()) >= 0)
+		slot = registry_claim(t, fd, bell, m->peer, pid);
+	if (slot == LAYOUT_NO_SLOT) {
+		close_bell(bell);
 		count_add(&t->header->counters.full, 1);
 		answer(t, fd, REGISTER_FULL, LAYOUT_NO_SLOT);
 		return false;
@@ -74,9 +94,12 @@ take_child(struct ticker *t, int fd, int bell, const struct register_message *m,
 
 /* A child of the time before this ticker shows the slot that it has. */
 static bool
-take_back(struct ticker *t, int fd, int bell, const struct register_message *m, uint32_t pid)
+take_back(struct ticker *t, int fd, const struct register_message *m, uint32_t pid)
 {
-	if (!registry_return(t, fd, bell, m, pid)) {
+	int bell = make_bell();
+
+	if (bell < 0 || !registry_return(t, fd, bell, m, pid)) {
+		close_bell(bell);
 		answer(t, fd, REGISTER_REFUSED, LAYOUT_NO_SLOT);
 		return false;
 	}
@@ -88,7 +111,7 @@ take_back(struct ticker *t, int fd, int bell, const struct register_message *m, 
 
 /* What a connection said first; false: it is to be closed. */
 static bool
-introduce(struct ticker *t, int fd, int bell, const struct register_message *m)
+introduce(struct ticker *t, int fd, const struct register_message *m)
 {
 	struct peer peer;
 
@@ -96,8 +119,8 @@ introduce(struct ticker *t, int fd, int bell, const struct register_message *m)
 		return false;
 	switch (m->kind) {
 	case REGISTER_LISTENER: return add_listener(t, fd);
-	case REGISTER_CHILD: return bell >= 0 && take_child(t, fd, bell, m, peer.pid);
-	case REGISTER_RETURN: return bell >= 0 && take_back(t, fd, bell, m, peer.pid);
+	case REGISTER_CHILD: return take_child(t, fd, m, peer.pid);
+	case REGISTER_RETURN: return take_back(t, fd, m, peer.pid);
 	default: return false;
 	}
 }
@@ -129,21 +152,16 @@ void
 reception_stranger(struct ticker *t, int fd)
 {
 	struct register_message m;
-	int bell = -1, got, result;
+	int none, got, result;
 
 	if (!is_stranger(t, fd))
 		return;
-	result = register_receive(fd, &m, &bell, 1, &got);
+	result = register_receive(fd, &m, &none, 0, &got);
 	if (result < 0 && errno == EAGAIN)
 		return;
 	forget_stranger(t, fd);
-	if (got == 0)
-		bell = -1;
-	if (result == 1 && introduce(t, fd, bell, &m))
-		return;
-	if (bell >= 0)
-		close(bell);
-	close(fd);
+	if (result != 1 || !introduce(t, fd, &m))
+		close(fd);
 }
 
 void

@@ -9,10 +9,15 @@
  *
  * A child's connection is its life line: it closes when the child dies,
  * however it dies, and that is how the ticker knows.  If the ticker dies, the
- * child sees it close, connects again and says RETURN.  Descriptors travel
- * with SCM_RIGHTS: CHILD and RETURN carry the child's doorbell (an eventfd);
- * READY carries the listening socket and the ticker's own doorbell, so that
- * the listener can hand both to the next ticker.
+ * child sees it close, connects again and says RETURN.
+ *
+ * Descriptors travel with SCM_RIGHTS, and only from the ticker: WELCOME carries
+ * its own doorbell and one for the child (eventfds), READY the listening socket
+ * and its own doorbell, so that the listener can hand both to the next ticker.
+ * From children the ticker takes none: it would have to write to it, and a
+ * descriptor may be of a kind where writing blocks for ever.  (And those that
+ * are on their way count against RLIMIT_NOFILE of who sends them, for all
+ * processes of a user together; children have little of that.)
  */
 #ifndef SHM_REGISTER_H
 #define SHM_REGISTER_H
