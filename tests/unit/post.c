@@ -1,6 +1,7 @@
 /* Mail through a ticker that is killed, and the one that comes after it. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
