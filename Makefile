@@ -24,7 +24,8 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 # Sources: a room each.
 
-SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log
+SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log \
+	totals prometheus
 DUMP := dump dump_clients dump_changes dump_stats
 CHILD := child greet serve farewell confine seat inbound frames request answer page \
 	websocket message packet properties session outbox outbound roster mailbag
@@ -149,7 +150,7 @@ unit: check-deps $(OUT)/tests/unit ## each part by itself
 protocol: all check-deps $(OUT)/tests/protocol ## the real programs, driven by a client that can send anything
 	$(Q)$(if $(filter asan,$(FLAVOUR)),,$(MAKE) FLAVOUR=echo all)
 	$(call say,TEST,$(OUT)/tests/protocol)
-	$(Q)ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
+	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
 	ROSTERD_ECHO=$(if $(filter asan,$(FLAVOUR)),$(OUT),build/echo)/rosterd \
 	$(OUT)/tests/protocol --jobs 6 $(TESTS)
 
@@ -160,6 +161,9 @@ clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the p
 # Criterion itself leaks, and a child ends without freeing: that is not looked for.
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 $(MAKE) FLAVOUR=asan unit protocol
+
+moved: ## each counter was moved by some test that has run since `make clean`
+	$(Q)tests/moved $(OUT)/moved
 
 layers: ## no include leads upwards (server -> child -> shm)
 	$(Q)tests/layers
@@ -186,5 +190,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan layers \
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan moved layers \
 	format format-check help

@@ -169,6 +169,15 @@ something_to_do(struct child *c)
 	return c->phase == PHASE_SERVING && serve_pending(c);
 }
 
+/* The flag is gone: the ticker has taken it, and said when. */
+static void
+note_bell(struct slot *slot)
+{
+	if (load_acquire(&slot->asleep) == 0)
+		histogram_add_span(
+		    &slot->histograms.wake_delay, load_relaxed(&slot->rung_us), clock_us());
+}
+
 static void
 wait_for_events(struct child *c)
 {
@@ -181,6 +190,7 @@ wait_for_events(struct child *c)
 	FAULT("child.dozing");
 	pending = something_to_do(c);
 	count = epoll_wait(c->epoll, ready, 3, pending ? 0 : until_due(c, clock_ms()));
+	note_bell(slot);
 	bell_rise(&slot->asleep);
 	store_relaxed(&slot->heartbeat, load_relaxed(&slot->heartbeat) + 1);
 	for (int i = 0; i < count; i++) {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../shm/clock.h"
 #include "../shm/fault.h"
 
 #define TYPE "\"type\":"
@@ -85,6 +86,7 @@ outbox_post(struct seat *s, const struct packet *p)
 	store_relaxed(&r->kind, p->to_all ? MAIL_BROADCAST : MAIL_UNICAST);
 	store_relaxed(&r->count, count);
 	store_relaxed(&r->stamp, p->strangers);
+	store_relaxed(&r->posted_us, clock_us());
 	store_relaxed(&r->length, write_text(at, p));
 	FAULT("outbox.written");
 	store_release(&s->self->outbox_head, next);

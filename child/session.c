@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include "../shm/clock.h"
 #include "outbox.h"
 
 /* New properties for everybody to see: written aside, then flipped under the lock. */
@@ -8,15 +9,17 @@ publish(struct session *n, struct seat *s)
 {
 	const struct text *text = &n->properties.next_text;
 	const struct layout *layout = &s->header->layout;
-	bool waited;
+	uint64_t start;
+	bool waited, got;
 
 	slot_write(s->self, layout->buffer_size, text->bytes, (uint32_t)text->length);
-	if (!lock_take(&s->user, LOCK_NAP_MS, &waited)) {
-		count_add(&s->self->counters.lock_waits, 1);
-		return SESSION_WAIT_LOCK;
-	}
+	start = clock_us();
+	got = lock_take(&s->user, LOCK_NAP_MS, &waited);
+	histogram_add(&s->self->histograms.lock_wait, waited ? clock_us() - start : 0);
 	if (waited)
 		count_add(&s->self->counters.lock_waits, 1);
+	if (!got)
+		return SESSION_WAIT_LOCK;
 	slot_flip(s->self);
 	/* A full ring has set its mark: the ticker will look everywhere. */
 	(void)ring_append(&s->commons->ring, s->commons->changes, layout->ring_count, s->slot,

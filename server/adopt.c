@@ -73,6 +73,7 @@ recall(struct ticker *t, const char *token, const struct row *row, struct span t
 
 		memcpy(l->token, token, TOKEN_LENGTH);
 		l->opened = row->opened;
+		l->slot = LAYOUT_NO_SLOT;
 		t->roster_changed = true;
 		return;
 	}

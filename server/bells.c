@@ -33,9 +33,14 @@ void
 bells_ring(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
+	struct slot *s = books_slot(t, slot);
 	uint64_t one = 1;
 
-	if (c->bell < 0 || !bell_take(&books_slot(t, slot)->asleep))
+	if (c->bell < 0 || load_relaxed(&s->asleep) == 0)
+		return;
+	/* Before the flag is taken: who finds it taken finds the time. */
+	store_relaxed(&s->rung_us, clock_us());
+	if (!bell_take(&s->asleep))
 		return;
 	FAULT("bells.taken");
 	if (write(c->bell, &one, sizeof(one)) < 0)
@@ -43,7 +48,7 @@ bells_ring(struct ticker *t, uint32_t slot)
 	FAULT("bells.rung");
 	if (c->rung_ms == 0) {
 		c->rung_ms = clock_ms();
-		c->heartbeat = load_relaxed(&books_slot(t, slot)->heartbeat);
+		c->heartbeat = load_relaxed(&s->heartbeat);
 	}
 	count_add(&t->header->counters.bells, 1);
 }

@@ -140,6 +140,8 @@ books_delist(struct ticker *t, uint32_t slot)
 
 		memcpy(l->token, books_entry(t, slot)->token, TOKEN_LENGTH);
 		l->opened = c->opened;
+		l->slot = slot;
+		l->generation = load_relaxed(&books_entry(t, slot)->generation);
 	}
 	c->open = false;
 	roster_changed(t);

@@ -52,6 +52,8 @@ struct client {
 struct leaver {
 	char token[TOKEN_LENGTH];
 	uint32_t opened;
+	uint32_t slot; /* that it had, or LAYOUT_NO_SLOT */
+	uint64_t generation;
 };
 
 /* A connection that has not said yet what it is. */

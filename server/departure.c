@@ -36,15 +36,32 @@ departure_begin(struct ticker *t, uint32_t slot)
 	bells_flush(t);
 }
 
+static void
+add_histogram(struct histogram *all, const struct histogram *its)
+{
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+		count_add(&all->buckets[i], load_relaxed(&its->buckets[i]));
+	count_add(&all->sum_us, load_relaxed(&its->sum_us));
+}
+
 /* What it counted outlives it.  It may have lied; a sum is all that suffers. */
 static void
 bequeath(struct ticker *t, uint32_t slot)
 {
-	const struct client_counters *its = &books_slot(t, slot)->counters;
-	struct client_counters *all = &t->header->gone;
+	const struct slot *its = books_slot(t, slot);
+	struct header *h = t->header;
+	uint32_t number = load_relaxed(&h->bequests);
 
-#define COUNTER_C(name, unit, help) count_add(&all->name, load_relaxed(&its->name));
+	/* Odd already if the ticker before us died in here. */
+	store_release(&h->bequests, number | 1);
+	fence_full();
+	FAULT("departure.bequeath");
+	store_relaxed(&books_entry(t, slot)->bequeathed, 1);
+#define COUNTER_C(name, unit, help) count_add(&h->gone.name, load_relaxed(&its->counters.name));
+#define HISTOGRAM_C(name, help) add_histogram(&h->gone_histograms.name, &its->histograms.name);
 #include "../shm/counters.def"
+	store_release(&h->bequests, (number | 1) + 1);
+	FAULT("departure.bequeathed");
 }
 
 static void

@@ -315,6 +315,8 @@ post_drain(struct ticker *t, uint32_t slot)
 		}
 		store_release(&box->outbox_tail, item.next);
 		FAULT("post.taken");
+		histogram_add_span(
+		    &t->header->histograms.relay_delay, item.posted_us, clock_us());
 		any = true;
 	}
 	if (any)

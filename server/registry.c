@@ -25,6 +25,7 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	store_relaxed(&box->work_at, UINT64_MAX);
 	store_relaxed(&e->pid, pid);
 	store_relaxed(&e->announced, 0);
+	store_relaxed(&e->bequeathed, 0);
 	store_relaxed(&e->order, 0);
 	store_relaxed(&e->since, clock_boot_ms());
 	memcpy(e->token, token, TOKEN_LENGTH);

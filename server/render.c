@@ -278,6 +278,8 @@ remember_leavers(struct ticker *t, uint32_t number)
 		memcpy(d->token, t->leavers[i].token, TOKEN_LENGTH);
 		d->opened = t->leavers[i].opened;
 		d->closed = number;
+		d->slot = t->leavers[i].slot;
+		d->generation = t->leavers[i].generation;
 		d->wall_ms = clock_wall_ms();
 		store_release(&t->header->departed_head, ++head);
 		FAULT("render.departed");

@@ -22,6 +22,16 @@ tick_make(struct ticker *t)
 	return t->scratch_slots != NULL ? 0 : -1;
 }
 
+static bool
+take_lock(struct ticker *t)
+{
+	uint64_t start = clock_us();
+	bool waited, taken = lock_take(&t->user, LOCK_WAIT_MS, &waited);
+
+	histogram_add(&t->header->histograms.lock_wait, waited ? clock_us() - start : 0);
+	return taken;
+}
+
 /* Which slots to look at: those in the ring, or all if it does not say. */
 static void
 take_changes(struct ticker *t)
@@ -30,7 +40,7 @@ take_changes(struct ticker *t)
 	uint32_t taken = 0;
 	bool everywhere = true;
 
-	if (lock_take(&t->user, LOCK_WAIT_MS, NULL)) {
+	if (take_lock(t)) {
 		taken = ring_take(&t->commons->ring, t->commons->changes, count,
 		    t->scratch_slots, (uint32_t)count, &everywhere);
 		(void)lock_release(&t->user);
@@ -136,6 +146,7 @@ tick_first(struct ticker *t)
 void
 tick_run(struct ticker *t, uint64_t now_ms)
 {
+	uint64_t start = clock_us();
 	bool changed;
 
 	count_add(&t->header->counters.ticks, 1);
@@ -147,4 +158,5 @@ tick_run(struct ticker *t, uint64_t now_ms)
 	post_scan_all(t);
 	bells_flush(t);
 	watch_run(t, now_ms);
+	histogram_add_span(&t->header->histograms.tick_time, start, clock_us());
 }

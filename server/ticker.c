@@ -124,6 +124,8 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	    &t->user, &t->commons->lock, LOCK_TICKER, load_relaxed(&t->header->tickers) + 1);
 	store_relaxed(&t->header->tickers, load_relaxed(&t->header->tickers) + 1);
 	store_relaxed(&t->header->ticker_pid, (uint32_t)getpid());
+	store_relaxed(&t->header->tick_ms, t->start.tick_ms);
+	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
 	if (adopted)
 		adopt_segment(t);
 	else

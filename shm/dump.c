@@ -134,6 +134,7 @@ main(int argc, char **argv)
 	    {"name", required_argument, NULL, 'n'},
 	    {"file", required_argument, NULL, 'f'},
 	    {"json", no_argument, NULL, 'j'},
+	    {"prometheus", no_argument, NULL, 'p'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'},
 	    {NULL, 0, NULL, 0},
@@ -147,6 +148,7 @@ main(int argc, char **argv)
 		case 'n': name = optarg; break;
 		case 'f': file = optarg; break;
 		case 'j': d.json = true; break;
+		case 'p': d.prometheus = true; break;
 		case 'h': help(stdout); return EXIT_FINE;
 		case 'v': printf("rosterd-dump %s\n", ROSTERD_VERSION); return EXIT_FINE;
 		default: help(stderr); return EXIT_USAGE;

@@ -20,6 +20,7 @@ struct dump {
 	const struct header *header;
 	bool live;            /* its ticker is running: time goes on */
 	bool json;            /* for programs, not for people */
+	bool prometheus;      /* the same, for one program */
 	uint64_t now_boot_ms; /* the instant that is shown */
 };
 

@@ -47,7 +47,7 @@
 #include "ring.h"
 
 #define LAYOUT_MAGIC 0x0a64726574736f72ULL /* "rosterd\n", little endian */
-#define LAYOUT_VERSION 1U
+#define LAYOUT_VERSION 2U
 #define LAYOUT_PAGE 4096U
 
 #define LAYOUT_CLIENTS_MAX 60000U        /* a slot number fits in 16 bits */
@@ -135,6 +135,9 @@ struct departed {
 	uint32_t opened;          /* T  as in struct row */
 	uint32_t closed;          /* T  number of the first snapshot without it */
 	uint64_t wall_ms;         /* T */
+	uint64_t generation;      /* T  of the slot that it had, for people ... */
+	uint32_t slot;            /* T  ... LAYOUT_NO_SLOT if it is not known any more */
+	uint32_t unused;
 };
 
 struct header {
@@ -163,9 +166,18 @@ struct header {
 	_Atomic uint64_t departed_head; /* T  entries ever written */
 	_Atomic uint64_t order;         /* T  connections opened: the next one's place */
 	_Atomic uint32_t clients;       /* T  open now */
+	_Atomic uint32_t tick_ms;       /* T  between ticks */
 	struct generation generations[LAYOUT_GENERATIONS];
-	struct ticker_counters counters; /* T */
-	struct client_counters gone;     /* T  sums over clients that have left */
+	struct ticker_counters counters;     /* T */
+	struct ticker_histograms histograms; /* T */
+	/*
+	 * Sums over clients that have left.  bequests is odd while a client's
+	 * are added: who adds up gone and all slots looks at it before and
+	 * after, and so counts nobody twice.
+	 */
+	_Atomic uint32_t bequests;                /* T */
+	struct client_counters gone;              /* T */
+	struct client_histograms gone_histograms; /* T */
 };
 
 /* A page of the listener's own: what it knows and nobody else can. */
@@ -194,11 +206,11 @@ struct entry {
 	_Atomic uint32_t state;      /* T  enum entry_state, stored last on the way up */
 	_Atomic uint32_t pid;        /* T  as the kernel says (SO_PEERCRED) */
 	_Atomic uint32_t announced;  /* T  first snapshot that holds it (number); 0: none yet */
-	uint32_t unused;
-	_Atomic uint64_t order;   /* T  place among all connections ever opened */
-	_Atomic uint64_t since;   /* T  clock_boot_ms() when it was claimed */
-	char token[TOKEN_LENGTH]; /* T  guarded by generation and state */
-	char peer[PEER_LENGTH];   /* T  likewise; NUL-terminated */
+	_Atomic uint32_t bequeathed; /* T  1: its counters are in header.gone by now */
+	_Atomic uint64_t order;      /* T  place among all connections ever opened */
+	_Atomic uint64_t since;      /* T  clock_boot_ms() when it was claimed */
+	char token[TOKEN_LENGTH];    /* T  guarded by generation and state */
+	char peer[PEER_LENGTH];      /* T  likewise; NUL-terminated */
 };
 
 /* Why the ticker wants a child to close its client. */
@@ -263,7 +275,7 @@ struct commons {
 };
 
 _Static_assert(sizeof(struct row) == 8, "layout moved: bump LAYOUT_VERSION");
-_Static_assert(sizeof(struct departed) == 48, "layout moved: bump LAYOUT_VERSION");
+_Static_assert(sizeof(struct departed) == 64, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct entry) == 128, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct mailbox) == 64, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct generation) == 80, "layout moved: bump LAYOUT_VERSION");

@@ -74,6 +74,7 @@ mail_peek(const struct mail_ring *ring, uint64_t head, uint64_t tail, struct mai
 	item->length = load_relaxed(&r->length);
 	item->count = load_relaxed(&r->count);
 	item->stamp = load_relaxed(&r->stamp);
+	item->posted_us = load_relaxed(&r->posted_us);
 	return MAIL_ITEM;
 }
 

@@ -38,13 +38,13 @@ enum mail_kind {
 
 /* Before the bytes of a record; a skip has the first 16 bytes only. */
 struct mail_record {
-	_Atomic uint32_t size;   /* of the whole record, 16-aligned */
-	_Atomic uint32_t kind;   /* enum mail_kind */
-	_Atomic uint32_t length; /* bytes of text or frame */
-	_Atomic uint32_t count;  /* outbox: receivers, whose tokens stand before the text */
-	_Atomic uint64_t stamp;  /* inbox: log_head when it was written; outbox: names in
+	_Atomic uint32_t size;      /* of the whole record, 16-aligned */
+	_Atomic uint32_t kind;      /* enum mail_kind */
+	_Atomic uint32_t length;    /* bytes of text or frame */
+	_Atomic uint32_t count;     /* outbox: receivers, whose tokens stand before the text */
+	_Atomic uint64_t stamp;     /* inbox: log_head when it was written; outbox: names in
 				    "to" that were no tokens */
-	uint64_t unused;
+	_Atomic uint64_t posted_us; /* outbox: clock_us() when it was written */
 };
 
 /* A record as its reader got it: read once, so that it cannot change under the checks. */
@@ -57,6 +57,7 @@ struct mail_item {
 	uint32_t length;
 	uint32_t count;
 	uint64_t stamp;
+	uint64_t posted_us;
 };
 
 _Static_assert(sizeof(struct mail_record) == 32, "layout moved: bump LAYOUT_VERSION");

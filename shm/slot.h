@@ -3,8 +3,8 @@
  *
  * slots[i] is written by child i, and by the kernel's word by no other: it
  * begins on a page of its own, which only that child maps writable.  The
- * exceptions are `asleep`, which the ticker clears when it rings, and a slot
- * that nobody has, which the ticker wipes.  A child that is taken over may put
+ * exceptions are `asleep` and `rung_us`, which the ticker writes when it rings,
+ * and a slot that nobody has, which the ticker wipes.  A child that is taken over may put
  * anything here, so whoever reads checks (bounds first), and a lie is about
  * the liar.
  *
@@ -48,6 +48,7 @@ struct slot {
 	_Atomic uint64_t outbox_head; /* C  bytes ever written to its outbox */
 	_Atomic uint64_t inbox_tail;  /* C  bytes ever taken from its inbox */
 	_Atomic uint64_t log_tail;    /* C  bytes of the broadcast log it has gone past */
+	_Atomic uint64_t rung_us;     /* T  clock_us() when it was rung last */
 	_Atomic uint32_t crowded;     /* C  it waits for room in its outbox: ring it */
 
 	_Alignas(64) _Atomic uint64_t version; /* L, C  of its properties; 0: it has set none */
@@ -56,8 +57,9 @@ struct slot {
 	_Atomic uint32_t state;                /* C  enum slot_state */
 	_Atomic uint64_t pong_wall_ms;         /* C  when its client last answered a ping */
 
-	struct client_counters counters; /* C */
-	char small[2][SLOT_SMALL];       /* C  guarded by version */
+	struct client_counters counters;     /* C */
+	struct client_histograms histograms; /* C */
+	char small[2][SLOT_SMALL];           /* C  guarded by version */
 };
 
 enum slot_state {

@@ -189,6 +189,55 @@ server_await_processes(const struct server *s, const char *title, int count, int
 	return true;
 }
 
+/* Names of the members of stats.KIND.GROUP that are not 0, a line each. */
+static void
+add_moved(char *out, size_t size, const json_t *stats, const char *kind, const char *group)
+{
+	json_t *members = json_object_get(json_object_get(stats, kind), group), *value;
+	const char *name;
+
+	json_object_foreach(members, name, value)
+	{
+		json_t *count = json_is_object(value) ? json_object_get(value, "count") : value;
+		size_t used = strlen(out);
+
+		if (json_integer_value(count) != 0)
+			snprintf(out + used, size - used, "%s.%s\n", group, name);
+	}
+}
+
+/*
+ * Which counters have moved in this instance goes to the file $ROSTERD_MOVED; when
+ * all suites have run, tests/moved looks for those that never did.
+ */
+static void
+note_moved(const struct server *s)
+{
+	const char *path = getenv("ROSTERD_MOVED");
+	char line[256], names[8192] = "";
+	json_t *stats;
+	FILE *pipe;
+	int fd;
+
+	snprintf(line, sizeof(line), "%s --name %s --json stats 2>/dev/null",
+	    program("ROSTERD_DUMP", "build/rosterd-dump"), s->name);
+	if (path == NULL || *path == '\0' || (pipe = popen(line, "r")) == NULL)
+		return;
+	stats = json_loadf(pipe, 0, NULL);
+	pclose(pipe);
+	add_moved(names, sizeof(names), stats, "counters", "clients");
+	add_moved(names, sizeof(names), stats, "counters", "ticker");
+	add_moved(names, sizeof(names), stats, "counters", "listener");
+	add_moved(names, sizeof(names), stats, "histograms", "clients");
+	add_moved(names, sizeof(names), stats, "histograms", "ticker");
+	json_decref(stats);
+	/* One write at the end of the file: tests that run side by side do not mix. */
+	if ((fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0)
+		return;
+	CHECK(write(fd, names, strlen(names)) >= 0, "%s: %s", path, strerror(errno));
+	close(fd);
+}
+
 void
 server_stop(struct server *s)
 {
@@ -196,6 +245,7 @@ server_stop(struct server *s)
 	struct stat status;
 	int result = 0;
 
+	note_moved(s);
 	kill(s->pid, SIGTERM);
 	CHECK(waitpid(s->pid, &result, 0) == s->pid, "waitpid: %s", strerror(errno));
 	CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0, "the server ended with %x: %s",
@@ -217,6 +267,7 @@ server_destroy(struct server *s)
 	pid_t pids[4096];
 	int count;
 
+	note_moved(s);
 	while ((count = server_processes(s, "", pids, 4096)) > 0) {
 		for (int i = 0; i < count && i < 4096; i++)
 			kill(pids[i], SIGKILL);

@@ -3,6 +3,7 @@
  *
  * The binary is $ROSTERD (build/rosterd if unset), the dump tool $ROSTERD_DUMP.
  * Each instance has a name and a port of its own; its log goes to a file.
+ * Before one ends, the counters that it has moved are noted in $ROSTERD_MOVED.
  */
 #ifndef TESTS_SERVER_H
 #define TESTS_SERVER_H

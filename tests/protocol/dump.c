@@ -125,7 +125,8 @@ Test(dump, changes_in_order)
 Test(dump, stats_hold_every_counter)
 {
 	json_t *stats = server_dump(&s, "stats"),
-	       *counters = json_object_get(stats, "counters");
+	       *counters = json_object_get(stats, "counters"),
+	       *times = json_object_get(stats, "histograms");
 
 #define COUNTER_C(name, unit, help) \
 	cr_assert_not_null(json_object_get(json_object_get(counters, "clients"), #name));
@@ -133,6 +134,12 @@ Test(dump, stats_hold_every_counter)
 	cr_assert_not_null(json_object_get(json_object_get(counters, "ticker"), #name));
 #define COUNTER_W(name, unit, help) \
 	cr_assert_not_null(json_object_get(json_object_get(counters, "listener"), #name));
+#define HISTOGRAM_C(name, help) \
+	cr_assert_not_null(json_object_get(json_object_get(times, "clients"), #name));
+#define HISTOGRAM_T(name, help) \
+	cr_assert_not_null(json_object_get(json_object_get(times, "ticker"), #name));
+#define GAUGE(name, unit, help) \
+	cr_assert_not_null(json_object_get(json_object_get(stats, "gauges"), #name));
 #include "../../shm/counters.def"
 	cr_assert_eq(server_counter(&s, "ticker", "opened"), 3);
 	cr_assert_eq(server_counter(&s, "listener", "accepted"), 3);
