@@ -52,6 +52,7 @@ ifeq ($(FLAVOUR),echo)
 BASE_FLAGS += -DROSTERD_ECHO
 else ifeq ($(FLAVOUR),faults)
 BASE_FLAGS += -DROSTERD_FAULTS
+SHM += fault
 else ifeq ($(FLAVOUR),asan)
 BASE_FLAGS += -DROSTERD_ECHO -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer

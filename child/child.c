@@ -192,6 +192,7 @@ wait_for_events(struct child *c)
 	count = epoll_wait(c->epoll, ready, 3, pending ? 0 : until_due(c, clock_ms()));
 	note_bell(slot);
 	bell_rise(&slot->asleep);
+	FAULT("child.awake");
 	store_relaxed(&slot->heartbeat, load_relaxed(&slot->heartbeat) + 1);
 	for (int i = 0; i < count; i++) {
 		switch ((enum source)ready[i].data.u32) {
@@ -300,6 +301,8 @@ child_run(const struct child_start *start)
 	    start->client, start->parts, websocket_descriptor(), log_descriptor(), -1};
 	struct child *c = &self;
 
+	FAULT_ROLE(FAULT_CHILD);
+	FAULT("child.forked");
 	confine_descriptors(keep);
 	confine_schedule();
 	c->settings = start->settings;

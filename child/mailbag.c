@@ -17,6 +17,7 @@ check_open(struct mailbag *m, const struct seat *s)
 {
 	if (!m->open && load_acquire(&s->entry->state) == ENTRY_OPEN) {
 		m->log_tail = load_relaxed(&s->mailbox->log_start);
+		FAULT("mailbag.opened");
 		m->open = true;
 	}
 	return m->open;
@@ -101,7 +102,9 @@ mailbag_service(struct mailbag *m, struct seat *s, struct outbound *o)
 		FAULT("mailbag.log");
 		/* Somebody may wait for the room: the ticker asks before it looks again. */
 		fence_full();
-		if (load_relaxed(&s->mailbox->wanted) != 0)
+		if (load_relaxed(&s->mailbox->wanted) != 0) {
+			FAULT("mailbag.wanted");
 			seat_ring_ticker(s);
+		}
 	}
 }

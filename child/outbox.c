@@ -51,6 +51,7 @@ reserve(struct seat *s, uint32_t size, uint64_t *next)
 		return r;
 	/* As with a doorbell: say that one waits, then look once more. */
 	store_relaxed(&s->self->crowded, 1);
+	FAULT("outbox.crowded");
 	fence_full();
 	s->outbox_tail = load_acquire(&s->mailbox->outbox_tail);
 	return mail_reserve(&ring, head, s->outbox_tail, size, next);
@@ -87,6 +88,7 @@ outbox_post(struct seat *s, const struct packet *p)
 	store_relaxed(&r->count, count);
 	store_relaxed(&r->stamp, p->strangers);
 	store_relaxed(&r->posted_us, clock_us());
+	FAULT("outbox.writing");
 	store_relaxed(&r->length, write_text(at, p));
 	FAULT("outbox.written");
 	store_release(&s->self->outbox_head, next);

@@ -113,6 +113,7 @@ begin(
 	r->sending = true;
 	r->taken = r->view.number;
 	store_relaxed(&s->self->taken, r->taken);
+	FAULT("roster.taking");
 	count_add(&s->self->counters.ticks, 1);
 	if (r->own.failed)
 		o->broken = true;
@@ -159,6 +160,7 @@ send_newest(struct roster *r, struct seat *s, struct outbound *o)
 		remembered = snapshot_merge(s->header, &r->view, r->taken, &merged);
 		write_merged(r, &splice, &merged);
 		count_add(&s->self->counters.ticks_merged, 1);
+		FAULT("roster.merged");
 	}
 	if (!shared)
 		write_splice(r, s, &splice);
@@ -192,8 +194,10 @@ roster_pending(const struct roster *r, const struct seat *s, const struct outbou
 bool
 roster_service(struct roster *r, struct seat *s, struct outbound *o)
 {
-	if (r->sending && !outbound_tick_done(o) && behind(r, s) >= ROSTER_PATIENCE)
+	if (r->sending && !outbound_tick_done(o) && behind(r, s) >= ROSTER_PATIENCE) {
 		outbound_tick_copy(o);
+		FAULT("roster.copied");
+	}
 	if (r->sending && outbound_tick_done(o))
 		finish(r, s);
 	if (!r->sending && behind(r, s) != 0 && outbound_idle(o) && !o->broken)

@@ -81,6 +81,7 @@ judge(struct seat *s, const struct register_message *m)
 		s->generation = m->generation;
 		memcpy(s->token, m->token, TOKEN_LENGTH);
 		s->welcome = true;
+		FAULT("seat.welcome");
 		return SEAT_TAKEN;
 	case REGISTER_FULL: return SEAT_FULL;
 	default: return SEAT_CLOSED;
@@ -145,6 +146,7 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 		return answer;
 	if (segment_map_child(s->header, start->parts, s->slot) < 0)
 		return SEAT_NO_TICKER;
+	FAULT("seat.mapped");
 	find_parts(s);
 	return SEAT_TAKEN;
 }
@@ -178,6 +180,7 @@ lose(struct seat *s)
 	close(s->line);
 	s->line = -1;
 	s->welcome = false;
+	FAULT("seat.lost");
 }
 
 enum seat_event
@@ -193,6 +196,7 @@ seat_hear(struct seat *s)
 			return SEAT_EVICTED;
 		s->welcome = true;
 		event = SEAT_BACK;
+		FAULT("seat.back");
 		/* What happened while no ticker was there. */
 		if (s->open && say(s, s->closing ? REGISTER_CLOSE : REGISTER_OPEN, NULL) < 0)
 			break;
@@ -224,6 +228,7 @@ seat_ring_ticker(struct seat *s)
 	if (!bell_wanted(&s->header->asleep))
 		return;
 	/* It fails only if the counter is full: then the ticker has been rung enough. */
+	FAULT("seat.ringing");
 	if (write(s->ticker_bell, &one, sizeof(one)) < 0)
 		return;
 	FAULT("seat.rang");

@@ -21,6 +21,7 @@ departure_begin(struct ticker *t, uint32_t slot)
 
 	if (was_open)
 		post_drain(t, slot);
+	FAULT("departure.drained");
 	if (state == ENTRY_CLAIMED)
 		books_unclaim(t, slot);
 	if (state != ENTRY_LEAVING)
@@ -72,6 +73,7 @@ break_its_lock(struct ticker *t, uint32_t slot)
 	if (!lock_name_is(name, slot, load_relaxed(&books_entry(t, slot)->generation)) ||
 	    !lock_break(&t->commons->lock, name))
 		return;
+	FAULT("departure.unlocked");
 	count_add(&t->header->counters.lock_recoveries, 1);
 	log_warning("lock-recovered", "slot=%u pid=%u holder=dead", slot, t->clients[slot].pid);
 }
@@ -109,7 +111,9 @@ try_free(struct ticker *t, uint32_t slot)
 	FAULT("departure.freed");
 	/* Wiped when it is claimed; until then nothing in it counts, its pin included. */
 	segment_release(&t->segment, l->slots + slot * l->slot_size, l->slot_size);
+	FAULT("departure.releasing");
 	segment_release(&t->segment, l->inboxes + slot * l->inbox_size, l->inbox_size);
+	FAULT("departure.released");
 	books_unseat(t, slot);
 }
 
@@ -128,6 +132,7 @@ departure_leave(struct ticker *t, uint32_t slot)
 	break_its_lock(t, slot);
 	departure_begin(t, slot);
 	bequeath(t, slot);
+	FAULT("departure.bequeathed");
 	try_free(t, slot);
 }
 

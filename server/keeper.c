@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../shm/fault.h"
 #include "../shm/log.h"
 #include "../shm/register.h"
 #include "ticker.h"
@@ -48,6 +49,7 @@ open_registration(struct keeper *k)
 		return -1;
 	if (bind(k->registration, (struct sockaddr *)&address, length) < 0)
 		return -1;
+	FAULT("keeper.bound");
 	return listen(k->registration, BACKLOG);
 }
 
@@ -85,6 +87,7 @@ keeper_restart(struct keeper *k)
 	}
 	if (pid == 0)
 		become_ticker(k);
+	FAULT("keeper.forked");
 	k->pid = pid;
 	k->started++;
 	log_info("ticker-started", "pid=%d number=%u", (int)pid, k->started);
@@ -193,6 +196,7 @@ keeper_hear(struct keeper *k)
 		return KEEPER_QUIET;
 	if (map_segment(k, m.segment) < 0)
 		return KEEPER_BAD;
+	FAULT("keeper.mapped");
 	k->ready = true;
 	return KEEPER_READY;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "../shm/fault.h"
 #include "../shm/log.h"
 #include "keeper.h"
 #include "sockets.h"
@@ -135,6 +136,7 @@ serve_connection(
 	    .client = client,
 	};
 
+	FAULT("listener.accepted");
 	COUNT(l, accepted);
 	if (l->children.running >= l->options->max_clients) {
 		COUNT(l, refused_full);
@@ -148,7 +150,9 @@ serve_connection(
 		turn_away(client, "No process could be started.\n");
 		return;
 	}
+	FAULT("listener.spawned");
 	close(client);
+	FAULT("listener.handed");
 }
 
 static void

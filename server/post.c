@@ -44,6 +44,7 @@ want(struct ticker *t, uint32_t slot)
 	struct client *c = &t->clients[slot];
 
 	store_relaxed(&books_mailbox(t, slot)->wanted, 1);
+	FAULT("post.wanted");
 	if (c->wanted_ms == 0)
 		c->wanted_ms = clock_ms();
 	bells_touch(t, slot);
@@ -106,6 +107,7 @@ deliver_one(struct ticker *t, const struct parcel *d, uint32_t target)
 	box = books_mailbox(t, receiver);
 	store_relaxed(
 	    &journal->receiver_generation, load_relaxed(&books_entry(t, receiver)->generation));
+	FAULT("post.noting");
 	store_relaxed(&journal->receiver_head, load_relaxed(&box->inbox_head));
 	store_release(&journal->work, (uint64_t)target << 32 | receiver);
 	FAULT("post.journal");
@@ -114,6 +116,7 @@ deliver_one(struct ticker *t, const struct parcel *d, uint32_t target)
 	store_relaxed(&r->length, d->length);
 	store_relaxed(&r->count, 0);
 	store_relaxed(&r->stamp, load_relaxed(&t->header->log_head));
+	FAULT("post.writing");
 	memcpy(r + 1, d->frame, d->length);
 	FAULT("post.written");
 	store_release(&box->inbox_head, next);
@@ -266,6 +269,7 @@ block(struct ticker *t, uint32_t slot)
 		return;
 	t->clients[slot].blocked = true;
 	t->blocked[t->blocked_count++] = slot;
+	FAULT("post.blocked");
 	count_add(&t->header->counters.mail_full, 1);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "../shm/fault.h"
 #include "bells.h"
 #include "departure.h"
 #include "events.h"
@@ -43,6 +44,7 @@ add_listener(struct ticker *t, int fd)
 			continue;
 		t->listeners[i] = fd;
 		answer(t, fd, REGISTER_READY, LAYOUT_NO_SLOT);
+		FAULT("reception.ready");
 		return events_watch(t, fd, TAG_LISTENER, i, 0) == 0;
 	}
 	return false;
@@ -89,6 +91,7 @@ take_child(struct ticker *t, int fd, const struct register_message *m, uint32_t 
 		return false;
 	}
 	answer(t, fd, REGISTER_WELCOME, slot);
+	FAULT("reception.welcomed");
 	return watch_line(t, fd, slot);
 }
 
@@ -104,6 +107,7 @@ take_back(struct ticker *t, int fd, const struct register_message *m, uint32_t p
 		return false;
 	}
 	answer(t, fd, REGISTER_WELCOME, m->slot);
+	FAULT("reception.returned");
 	/* Whatever was published while nobody could ring it. */
 	bells_ring(t, m->slot);
 	return watch_line(t, fd, m->slot);
@@ -176,6 +180,7 @@ reception_accept(struct ticker *t)
 			continue;
 		}
 		t->strangers[t->stranger_count++] = (struct stranger){fd, clock_ms()};
+		FAULT("reception.accepted");
 		if (events_watch(t, fd, TAG_STRANGER, (uint32_t)fd, 0) < 0) {
 			forget_stranger(t, fd);
 			close(fd);

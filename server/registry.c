@@ -23,6 +23,7 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	memset(box, 0, sizeof(*box));
 	store_relaxed(&box->work, (uint64_t)MAILBOX_NOBODY);
 	store_relaxed(&box->work_at, UINT64_MAX);
+	FAULT("registry.wiped");
 	store_relaxed(&e->pid, pid);
 	store_relaxed(&e->announced, 0);
 	store_relaxed(&e->bequeathed, 0);
@@ -86,6 +87,7 @@ registry_return(
 	if (state == ENTRY_CLAIMED)
 		t->clients[m->slot].leave_ms = clock_ms() + t->start.claim_ms;
 	count_add(&t->header->counters.returned, 1);
+	FAULT("registry.returned");
 	return true;
 }
 
@@ -102,6 +104,7 @@ registry_open(struct ticker *t, uint32_t slot)
 	books_unclaim(t, slot);
 	store_relaxed(&box->log_start, load_relaxed(&t->header->log_head));
 	store_relaxed(&e->order, order);
+	FAULT("registry.placed");
 	store_relaxed(&t->header->order, order + 1);
 	FAULT("registry.opening");
 	store_release(&e->state, ENTRY_OPEN);

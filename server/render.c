@@ -331,6 +331,7 @@ render_publish(struct ticker *t)
 	g->at = at;
 	g->end = at + plan.size;
 	fill(t, &plan, g);
+	FAULT("render.written");
 	remember_leavers(t, plan.number);
 	g->departed = load_relaxed(&t->header->departed_head);
 	g->wall_ms = clock_wall_ms();

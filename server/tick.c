@@ -134,6 +134,7 @@ publish(struct ticker *t)
 	count_add(&t->header->counters.snapshots, 1);
 	bells_touch_all(t);
 	bells_flush(t);
+	FAULT("tick.told");
 }
 
 void
@@ -152,7 +153,9 @@ tick_run(struct ticker *t, uint64_t now_ms)
 	count_add(&t->header->counters.ticks, 1);
 	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
 	take_changes(t);
+	FAULT("tick.taken");
 	changed = read_changes(t);
+	FAULT("tick.read");
 	if (changed || t->roster_changed)
 		publish(t);
 	post_scan_all(t);

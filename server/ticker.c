@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "../shm/fault.h"
 #include "../shm/log.h"
 #include "adopt.h"
 #include "bells.h"
@@ -66,6 +67,7 @@ open_segment(struct ticker *t, bool *adopted)
 		log_error("no-segment", "errno=\"%s\"", strerror(errno));
 		return -1;
 	}
+	FAULT("ticker.segment");
 	t->header = t->segment.header;
 	t->commons = segment_commons(t->header);
 	t->max_clients = t->header->limits.max_clients;
@@ -123,6 +125,7 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	lock_introduce(
 	    &t->user, &t->commons->lock, LOCK_TICKER, load_relaxed(&t->header->tickers) + 1);
 	store_relaxed(&t->header->tickers, load_relaxed(&t->header->tickers) + 1);
+	FAULT("ticker.counted");
 	store_relaxed(&t->header->ticker_pid, (uint32_t)getpid());
 	store_relaxed(&t->header->tick_ms, t->start.tick_ms);
 	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
@@ -130,7 +133,9 @@ set_up(struct ticker *t, const struct ticker_start *start)
 		adopt_segment(t);
 	else
 		adopt_nothing(t);
+	FAULT("ticker.adopted");
 	store_release(&t->header->ready, 1);
+	FAULT("ticker.ready");
 	return 0;
 }
 
@@ -209,6 +214,7 @@ ticker_run(const struct ticker_start *start)
 	static struct ticker ticker;
 	const struct sched_param none = {0};
 
+	FAULT_ROLE(FAULT_TICKER);
 	setproctitle("ticker");
 	/* It ends when the listener says so or when nobody is left, not by a signal to all. */
 	signal(SIGTERM, SIG_IGN);
@@ -222,6 +228,7 @@ ticker_run(const struct ticker_start *start)
 	    ticker.max_clients, (unsigned long long)(ticker.header->layout.size >> 20));
 	loop(&ticker);
 	segment_unlink(start->name);
+	FAULT("ticker.over");
 	log_info("ticker-over", "name=%s", start->name);
 	return EXIT_FINE;
 }

@@ -1,6 +1,7 @@
 #include "watch.h"
 
 #include "../shm/clock.h"
+#include "../shm/fault.h"
 #include "../shm/log.h"
 #include "departure.h"
 #include "kill.h"
@@ -47,6 +48,7 @@ watch_lock(struct ticker *t, uint64_t now_ms)
 	if ((slot = holder(t, name)) == LAYOUT_NO_SLOT) {
 		/* Nobody has that name: a dead ticker's, or scribble. */
 		if (lock_break(&t->commons->lock, name)) {
+			FAULT("watch.unlocked");
 			count_add(&t->header->counters.lock_recoveries, 1);
 			log_warning("lock-recovered", "holder=unknown name=%llx",
 			    (unsigned long long)name);

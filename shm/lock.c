@@ -84,6 +84,7 @@ lock_take(struct lock_user *user, int wait_ms, bool *waited)
 		if (load_relaxed(&lock->owner) != 0)
 			nap(lock, until);
 		atomic_fetch_sub_explicit(&lock->waiters, 1, memory_order_relaxed);
+		FAULT("lock.woken");
 		if (swap(lock, 0, user->name)) {
 			FAULT("lock.owned");
 			return true;
@@ -100,8 +101,10 @@ call_next(struct lock *lock)
 
 	fence_full();
 	if (load_relaxed(&lock->waiters) != 0 && sem_getvalue(&lock->room, &value) == 0 &&
-	    value <= 0)
+	    value <= 0) {
+		FAULT("lock.calling");
 		sem_post(&lock->room);
+	}
 }
 
 bool

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "fault.h"
+
 /* A ring that is empty is not left further than this from its beginning. */
 #define HOME 4096U
 
@@ -27,6 +29,7 @@ mail_reserve(
 
 		store_relaxed(&filler->size, (uint32_t)skip);
 		store_relaxed(&filler->kind, MAIL_SKIP);
+		FAULT("mail.skip");
 	}
 	*next = head + skip + size;
 	return place(ring, head + skip);
@@ -87,5 +90,7 @@ mail_log_write(const struct mail_ring *log, uint64_t head, const char *frame, ui
 	if (first > length)
 		first = length;
 	memcpy(log->bytes + offset, frame, first);
+	if (first < length)
+		FAULT("mail.log-wrapped");
 	memcpy(log->bytes, frame + first, length - first);
 }

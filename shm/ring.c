@@ -19,6 +19,7 @@ ring_append(struct ring *ring, struct change *changes, uint64_t count, uint32_t 
 	/* A reader without the lock that sees the old place has seen no new field. */
 	store_relaxed(&c->place, 0);
 	atomic_thread_fence(memory_order_release);
+	FAULT("ring.clearing");
 	store_relaxed(&c->generation, generation);
 	store_relaxed(&c->wall_ms, clock_wall_ms());
 	store_relaxed(&c->slot, slot);
@@ -50,6 +51,7 @@ ring_take(struct ring *ring, const struct change *changes, uint64_t count, uint3
 		slots[taken++] = load_relaxed(&c->slot);
 	}
 	store_relaxed(&ring->overflow, 0);
+	FAULT("ring.taking");
 	store_release(&ring->tail, tail);
 	FAULT("ring.taken");
 	return taken;
