@@ -24,7 +24,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 # Sources: a room each.
 
-SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log \
+SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log session_log \
 	totals prometheus
 DUMP := dump dump_clients dump_changes dump_stats
 CHILD := child greet serve farewell confine seat inbound frames request answer page \

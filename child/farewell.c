@@ -12,22 +12,18 @@
 #define CLOSE_MS 5000  /* for a client to take what is queued before our last words */
 #define LINGER_MS 2000 /* for a client to read them */
 
-/* The line about a session, when it ends for the others. */
 static void
 log_end(const struct child *c)
 {
-	const struct client_counters *n = &c->seat.self->counters;
-	char reason[2 * sizeof(c->reason)];
+	struct session_log session = child_session(c);
+	struct session_end end = {
+	    .ms = clock_ms() - c->opened,
+	    .counters = &c->seat.self->counters,
+	    .code = c->code,
+	    .reason = c->reason,
+	};
 
-	log_info("client-close",
-	    "slot=%u token=%.8s peer=%s seconds=%.1f received_bytes=%llu sent_bytes=%llu "
-	    "packets=%llu code=%u reason=\"%s\"",
-	    c->seat.slot, c->seat.token, c->peer, (double)(clock_ms() - c->opened) / 1000,
-	    (unsigned long long)load_relaxed(&n->received_bytes),
-	    (unsigned long long)load_relaxed(&n->sent_bytes),
-	    (unsigned long long)load_relaxed(&n->received_packets),
-	    c->code != 0 ? c->code : 1006,
-	    log_escape(reason, sizeof(reason), c->reason, strlen(c->reason)));
+	session_log_close(&session, &end);
 }
 
 static void

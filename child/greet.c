@@ -1,6 +1,6 @@
 #include "greet.h"
 
-#include "../shm/log.h"
+#include "../shm/session_log.h"
 #include "farewell.h"
 #include "request.h"
 #include "websocket.h"
@@ -9,6 +9,8 @@
 static void
 open_client(struct child *c)
 {
+	struct session_log session;
+
 	outbound_flush(&c->out);
 	if (websocket_is_echo())
 		return;
@@ -20,8 +22,8 @@ open_client(struct child *c)
 	roster_choose(&c->roster, &c->seat);
 	seat_open(&c->seat);
 	roster_first(&c->roster, &c->seat, &c->out);
-	log_info(
-	    "client-open", "slot=%u token=%.8s peer=%s", c->seat.slot, c->seat.token, c->peer);
+	session = child_session(c);
+	session_log_open(&session);
 }
 
 void

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../shm/session_log.h"
 #include "child.h"
 #include "inbound.h"
 #include "mailbag.h"
@@ -65,5 +66,17 @@ struct child {
 	struct message message;
 	struct inbound in;
 };
+
+/* What the log says about it. */
+static inline struct session_log
+child_session(const struct child *c)
+{
+	return (struct session_log){
+	    .slot = c->seat.slot,
+	    .pid = load_relaxed(&c->seat.entry->pid),
+	    .token = c->seat.token,
+	    .peer = c->peer,
+	};
+}
 
 #endif

@@ -6,6 +6,7 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
+#include "../shm/session_log.h"
 #include "bells.h"
 #include "events.h"
 #include "peer.h"
@@ -117,6 +118,24 @@ try_free(struct ticker *t, uint32_t slot)
 	books_unseat(t, slot);
 }
 
+/* Its child died without a word about its session: that is left to us. */
+static void
+log_silent_end(struct ticker *t, uint32_t slot)
+{
+	const struct entry *e = books_entry(t, slot);
+	const struct slot *s = books_slot(t, slot);
+	struct session_log session = {slot, load_relaxed(&e->pid), e->token, e->peer};
+	struct session_end end = {
+	    .ms = clock_boot_ms() - load_relaxed(&e->since),
+	    .counters = &s->counters,
+	    .reason = t->clients[slot].doomed ? "its process was killed by the ticker"
+					      : "its process died",
+	};
+
+	if (t->clients[slot].open && load_relaxed(&s->state) != SLOT_CLOSING)
+		session_log_close(&session, &end);
+}
+
 void
 departure_leave(struct ticker *t, uint32_t slot)
 {
@@ -130,6 +149,7 @@ departure_leave(struct ticker *t, uint32_t slot)
 	c->line = c->bell = -1;
 	c->back_ms = 0;
 	break_its_lock(t, slot);
+	log_silent_end(t, slot);
 	departure_begin(t, slot);
 	bequeath(t, slot);
 	FAULT("departure.bequeathed");
