@@ -35,6 +35,7 @@ SERVER := options listener keeper spawn sockets ticker adopt reception tick watc
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
+FUZZERS := packet properties request frames registration outbox relay snapshot image
 
 # Flags.
 
@@ -42,7 +43,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wundef -Wvla -Wformat=2 -Wcast-qual -Wwrite-strings
 # Criterion's macros and loops over JSON are not written for these.
 WARNINGS_TESTS := -Wall -Wextra -Wshadow -Wundef -Wvla -Wwrite-strings \
-	-Wno-format-truncation -Wno-missing-field-initializers
+	-Wno-unknown-warning-option -Wno-format-truncation -Wno-missing-field-initializers
 CFLAGS ?= -O2 -g
 BASE_FLAGS := -std=c17 -D_GNU_SOURCE -DROSTERD_VERSION='"$(VERSION)"' \
 	-fno-strict-aliasing -fstack-protector-strong $(if $(WERROR),-Werror) -MMD -MP
@@ -63,6 +64,14 @@ CC := clang
 BASE_FLAGS += -fsanitize=thread
 LINK_FLAGS += -fsanitize=thread
 LINK := dynamic
+else ifeq ($(FLAVOUR),fuzz)
+CC := clang
+BASE_FLAGS += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+LINK_FLAGS += -fsanitize=fuzzer,address,undefined
+LINK := dynamic
+# A fuzzer has a main() of its own; the dump tool's is called by it.
+$(OUT)/obj/shm/dump.o: CFLAGS += -Dmain=dump_main -Wno-missing-prototypes
 else ifeq ($(FLAVOUR),clang)
 CC := clang
 endif
@@ -142,6 +151,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
 	$(Q)$(MAKE) WERROR=1 unit protocol clients
 	$(Q)$(MAKE) WERROR=1 asan
+	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
 
 unit: check-deps $(OUT)/tests/unit ## each part by itself
@@ -166,6 +176,13 @@ asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
 moved: ## each counter was moved by some test that has run since `make clean`
 	$(Q)tests/moved $(OUT)/moved
 
+fuzz: check-deps ## each fuzzer for T seconds (T=60), ONLY="packet image" for some
+	$(Q)$(MAKE) FLAVOUR=fuzz fuzzers
+	$(call say,FUZZ,each for $(or $(T),60) s)
+	$(Q)tests/fuzz/run $(or $(T),60) $(or $(ONLY),$(FUZZERS))
+
+fuzzers: $(FUZZERS:%=$(OUT)/fuzz/%)
+
 layers: ## no include leads upwards (server -> child -> shm)
 	$(Q)tests/layers
 
@@ -179,6 +196,16 @@ $(OUT)/tests/protocol: $(call objects,tests/protocol,$(PROTOCOL)) $(call objects
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
 
+# Nobody is killed by a fuzzed ticker: see tests/fuzz/world.c.
+$(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(call objects,tests/fuzz,instance world) \
+		$(filter-out %/peer.o,$(ROOMS))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -Wl,--wrap=fallocate,--wrap=lock_take -o $@ $^ $(LIBS)
+
+$(OUT)/fuzz/image: $(call objects,shm,$(DUMP))
+$(OUT)/fuzz/image: LINK_FLAGS += -Wl,--wrap=segment_open_file
+
 ## Care
 
 format: ## lay out all sources as in .clang-format
@@ -191,5 +218,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan moved layers \
-	format format-check help
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan moved fuzz \
+	fuzzers layers format format-check help

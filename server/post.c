@@ -273,13 +273,17 @@ block(struct ticker *t, uint32_t slot)
 	count_add(&t->header->counters.mail_full, 1);
 }
 
-/* A record that no child of ours would write: the child is not ours any more. */
+/*
+ * A record that no child of ours would write: the child is not ours any more.
+ * What it has posted is passed over; the tail stays where a record may begin.
+ */
 static void
 punish(struct ticker *t, uint32_t slot)
 {
 	struct mailbox *box = books_mailbox(t, slot);
+	uint64_t head = load_relaxed(&books_slot(t, slot)->outbox_head);
 
-	store_release(&box->outbox_tail, load_relaxed(&books_slot(t, slot)->outbox_head));
+	store_release(&box->outbox_tail, head - head % MAIL_ALIGN);
 	kill_child(t, slot, KILL_LIE, "nonsense in its outbox");
 }
 

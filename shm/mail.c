@@ -40,7 +40,8 @@ plausible(const struct mail_ring *ring, uint64_t at, uint64_t head, uint32_t siz
 {
 	uint64_t offset = at & (ring->size - 1);
 
-	return size >= 16 && size % 16 == 0 && size <= head - at && offset + size <= ring->size;
+	return size >= 16 && size % MAIL_ALIGN == 0 && size <= head - at &&
+	       offset + size <= ring->size;
 }
 
 enum mail_found
@@ -52,7 +53,7 @@ mail_peek(const struct mail_ring *ring, uint64_t head, uint64_t tail, struct mai
 	item->at = tail;
 	if (head == tail)
 		return MAIL_NONE;
-	if (head - tail > ring->size || head % 16 != 0)
+	if (head - tail > ring->size || head % MAIL_ALIGN != 0)
 		return MAIL_BROKEN;
 	r = place(ring, item->at);
 	size = load_relaxed(&r->size);

@@ -63,6 +63,7 @@ struct mail_item {
 _Static_assert(sizeof(struct mail_record) == 32, "layout moved: bump LAYOUT_VERSION");
 
 #define MAIL_TOKEN 16U /* bytes of a token in binary */
+#define MAIL_ALIGN 16U /* a record begins at a multiple of this */
 
 /*
  * From a packet of n bytes comes a text for others of at most n plus the first,
@@ -94,7 +95,7 @@ enum mail_found {
 
 /*
  * The record at tail, past skips, when the writer is at head.  It lies whole
- * between the two.  Its length and count are the writer's word: the caller
+ * between the two.  The tail is the caller's own: a multiple of MAIL_ALIGN.  Its length and count are the writer's word: the caller
  * checks them against size.
  */
 enum mail_found
