@@ -25,9 +25,9 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 # Sources: a room each.
 
 SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log session_log \
-	totals prometheus
+	totals prometheus view emit cidr
 DUMP := dump dump_clients dump_changes dump_stats
-CHILD := child greet serve farewell confine seat inbound frames request answer page \
+CHILD := child greet serve farewell confine seat inbound frames request answer page status \
 	websocket message packet properties session outbox outbound roster mailbag
 SERVER := options listener keeper spawn sockets ticker adopt reception tick watch departure \
 	post parcel registry render kill bells books events roll peer

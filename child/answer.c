@@ -64,15 +64,22 @@ write_head(struct text *out, int status, const char *type, size_t length, const 
 	    status == 426 ? "Upgrade, close" : "close");
 }
 
+void
+answer_text(
+    struct text *out, int status, const char *type, const struct text *body, bool head_only)
+{
+	write_head(out, status, type, body->length, "");
+	if (!head_only)
+		text_add(out, body->bytes, body->length);
+}
+
 static void
 write_refusal(struct text *out, int status, const char *reason, bool head_only)
 {
 	struct text body = {0};
 
 	text_format(&body, "%d %s\n%s\n", status, phrase(status), reason);
-	write_head(out, status, "text/plain", body.length, "");
-	if (!head_only)
-		text_add(out, body.bytes, body.length);
+	answer_text(out, status, "text/plain", &body, head_only);
 	text_clear(&body, 0);
 }
 

@@ -9,7 +9,10 @@
 
 #include <stdint.h>
 
+#include "../shm/cidr.h"
 #include "../shm/layout.h"
+
+#define CHILD_NETWORKS_MAX 16
 
 /* What the operator chose and a child needs to know; fixed before the first fork. */
 struct child_settings {
@@ -20,6 +23,9 @@ struct child_settings {
 	uint32_t backlog;        /* bytes kept for a slow client before it is closed */
 	uint32_t ping_ms;        /* between pings */
 	uint32_t handshake_ms;   /* for the whole request */
+	/* --status-from: who may see the pages for operators, beside this machine. */
+	struct cidr status_from[CHILD_NETWORKS_MAX];
+	unsigned status_from_count;
 };
 
 /* All that crosses the fork. */

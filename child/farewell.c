@@ -7,6 +7,7 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 #include "answer.h"
+#include "status.h"
 #include "websocket.h"
 
 #define CLOSE_MS 5000  /* for a client to take what is queued before our last words */
@@ -86,7 +87,10 @@ farewell_return(struct child *c, uint16_t code, const char *reason, size_t lengt
 void
 farewell_answer(struct child *c, const struct verdict *v)
 {
-	answer_write(&c->out.owed, v);
+	if (v->kind == REQUEST_STATUS)
+		status_write(&c->out.owed, &c->seat, v);
+	else
+		answer_write(&c->out.owed, v);
 	if (v->kind == REQUEST_REFUSED) {
 		count_add(&c->seat.self->counters.bad_input, 1);
 		log_info("request-refused", "slot=%u peer=%s status=%d reason=\"%s\"",

@@ -3,6 +3,7 @@
 #include "../shm/session_log.h"
 #include "farewell.h"
 #include "request.h"
+#include "status.h"
 #include "websocket.h"
 
 /* The handshake is through: the client learns who is there, the others of it. */
@@ -44,6 +45,8 @@ greet_request(struct child *c)
 	}
 	if (request_parse(&request, head, length, &verdict))
 		request_judge(&request, c->settings->origin, &verdict);
+	if (verdict.kind == REQUEST_STATUS)
+		status_judge(&request, c->settings, c->peer, &verdict);
 	if (verdict.kind != REQUEST_UPGRADE) {
 		farewell_answer(c, &verdict);
 		return;

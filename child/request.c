@@ -295,6 +295,26 @@ judge_upgrade(const struct request *r, const char *origins, struct verdict *v)
 	return true;
 }
 
+/* The pages for operators; false if the path is none of them. */
+static bool
+find_status(struct span path, enum request_status *page)
+{
+	static const char *const paths[] = {
+	    [STATUS_HEALTH] = "/healthz",
+	    [STATUS_METRICS] = "/metrics",
+	    [STATUS_CLIENTS] = "/clients.json",
+	};
+
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (path.length != strlen(paths[i]) ||
+		    memcmp(path.at, paths[i], path.length) != 0)
+			continue;
+		*page = (enum request_status)i;
+		return true;
+	}
+	return false;
+}
+
 void
 request_judge(const struct request *r, const char *origins, struct verdict *v)
 {
@@ -309,6 +329,9 @@ request_judge(const struct request *r, const char *origins, struct verdict *v)
 	v->head_only = r->method.length == 4 && memcmp(r->method.at, "HEAD", 4) == 0;
 	if (!v->head_only && !(r->method.length == 3 && memcmp(r->method.at, "GET", 3) == 0)) {
 		refuse(v, 405, "Only GET and HEAD are served here.");
+	} else if (find_status(r->path, &v->page)) {
+		v->kind = REQUEST_STATUS;
+		v->status = 200;
 	} else if (r->path.length != 1) {
 		refuse(v, 404, "There is a page at / and a WebSocket; there is nothing else.");
 	} else {

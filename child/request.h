@@ -37,14 +37,18 @@ struct request {
 enum request_kind {
 	REQUEST_UPGRADE, /* to WebSocket, all in order */
 	REQUEST_PAGE,    /* GET or HEAD / */
+	REQUEST_STATUS,  /* GET or HEAD of a page for operators; status.h has the last word */
 	REQUEST_REFUSED, /* status and reason */
 };
 
+enum request_status { STATUS_HEALTH, STATUS_METRICS, STATUS_CLIENTS };
+
 struct verdict {
 	enum request_kind kind;
-	bool head_only;   /* HEAD: an answer has no body */
-	int status;       /* of the answer */
-	char reason[200]; /* a sentence for a developer */
+	enum request_status page; /* if it is one for operators */
+	bool head_only;           /* HEAD: an answer has no body */
+	int status;               /* of the answer */
+	char reason[200];         /* a sentence for a developer */
 };
 
 /*

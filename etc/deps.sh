@@ -37,6 +37,8 @@ if [ "$1" = check ]; then
 	need strace strace
 	need procps ps
 	need curl curl
+	need prometheus promtool
+	need mandoc mandoc
 	need nodejs node
 	need npm npm
 	need chromium chromium

@@ -195,6 +195,23 @@ read_arguments(struct options *o, int argc, char **argv)
 	return OPTIONS_BAD;
 }
 
+_Static_assert(CHILD_NETWORKS_MAX >= OPTIONS_LIST_MAX, "a list has to fit");
+
+static bool
+good_networks(const struct options_list *list)
+{
+	struct cidr network;
+
+	for (unsigned i = 0; i < list->count; i++) {
+		if (cidr_parse(list->items[i], &network))
+			continue;
+		fprintf(stderr, "rosterd: --status-from: \"%s\" is not a network\n",
+		    list->items[i]);
+		return false;
+	}
+	return true;
+}
+
 enum options_result
 options_read(struct options *o, int argc, char **argv)
 {
@@ -216,6 +233,8 @@ options_read(struct options *o, int argc, char **argv)
 		fprintf(stderr, "rosterd: --log-level: error, warning, info or debug\n");
 		return OPTIONS_BAD;
 	}
+	if (!good_networks(&o->status_from))
+		return OPTIONS_BAD;
 	options_limits(o, &limits);
 	if (layout_compute(&limits, &layout) < 0) {
 		fprintf(stderr, "rosterd: these limits need too much address space together\n");
@@ -242,4 +261,7 @@ options_child(const struct options *o, struct child_settings *settings)
 	settings->backlog = o->backlog;
 	settings->ping_ms = o->ping_ms;
 	settings->handshake_ms = o->handshake_ms;
+	settings->status_from_count = o->status_from.count;
+	for (unsigned i = 0; i < o->status_from.count; i++)
+		(void)cidr_parse(o->status_from.items[i], &settings->status_from[i]);
 }
