@@ -30,7 +30,7 @@ DUMP := dump dump_clients dump_changes dump_stats
 CHILD := child greet serve farewell confine seat inbound frames request answer page status \
 	websocket message packet properties session outbox outbound roster mailbag
 SERVER := options listener keeper spawn sockets ticker adopt reception tick watch departure \
-	post parcel registry render kill bells books events roll peer
+	drain guard latch post parcel registry render kill bells books events roll peer
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))

@@ -135,7 +135,8 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 	memset(s, 0, sizeof(*s));
 	s->line = s->bell = s->ticker_bell = -1;
 	s->header = start->header;
-	s->address_length = register_address(&s->address, geteuid(), start->settings->name);
+	s->address_length =
+	    register_address(&s->address, start->settings->name, s->header->door);
 	while ((answer = ask(s, start->peer, deadline)) == SEAT_NO_TICKER) {
 		/* Nobody to wait for: the next ticker is on its way, or none will be. */
 		if (clock_ms() >= deadline)

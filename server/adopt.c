@@ -11,8 +11,8 @@
 #include "../shm/token.h"
 #include "bells.h"
 #include "departure.h"
+#include "drain.h"
 #include "post.h"
-#include "registry.h"
 #include "tick.h"
 #include "watch.h"
 
@@ -155,7 +155,7 @@ adopt_segment(struct ticker *t)
 		tick_first(t);
 	t->arena_used = 0;
 	if (load_relaxed(&h->draining) != 0)
-		registry_drain(t);
+		drain_begin(t, 0);
 	settle_mail(t);
 	finish_leaving(t);
 	post_scan_all(t);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../shm/clock.h"
 #include "../shm/token.h"
 
 /* An array with a place for each client. */
@@ -25,6 +26,7 @@ books_make(struct ticker *t)
 	for (int i = 0; i < TICKER_LISTENERS_MAX; i++)
 		t->listeners[i] = -1;
 	t->log_laggard = LAYOUT_NO_SLOT;
+	t->latch = t->drain_timer = -1;
 	t->text_stride = t->header->layout.buffer_size;
 	/* Address space: memory is taken when a client has something to say. */
 	t->texts = mmap(NULL, (max + 1ULL) * t->text_stride, PROT_READ | PROT_WRITE,
@@ -60,6 +62,7 @@ books_seat(struct ticker *t, uint32_t slot)
 	c->line = c->bell = c->death = -1;
 	c->length = 2;
 	memcpy(books_text(t, slot), "{}", 2);
+	store_relaxed(&t->header->empty_boot_ms, 0);
 	c->seat = t->seated_count;
 	t->seated[t->seated_count++] = slot;
 }
@@ -72,6 +75,8 @@ books_unseat(struct ticker *t, uint32_t slot)
 	t->seated[t->clients[slot].seat] = last;
 	t->clients[last].seat = t->clients[slot].seat;
 	t->free_slots[t->free_count++] = slot;
+	if (t->seated_count == 0)
+		store_relaxed(&t->header->empty_boot_ms, clock_boot_ms());
 }
 
 void
@@ -174,4 +179,13 @@ books_note(struct ticker *t, uint32_t slot, uint32_t kind)
 	(void)ring_append(&t->commons->ring, t->commons->changes, t->header->layout.ring_count,
 	    slot, generation, kind);
 	(void)lock_release(&t->user);
+}
+
+bool
+books_has_listener(const struct ticker *t)
+{
+	for (int i = 0; i < TICKER_LISTENERS_MAX; i++)
+		if (t->listeners[i] >= 0)
+			return true;
+	return false;
 }

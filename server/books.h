@@ -14,15 +14,25 @@
 #include "../shm/text.h"
 #include "roll.h"
 
+struct options;
+struct ticker_start;
+
+/* Be a listener without sockets, given a descriptor of the segment (host.h).  Does not return. */
+typedef void books_revive(const struct ticker_start *start, int segment);
+
 /* What a ticker is started with; the descriptors outlive it. */
 struct ticker_start {
 	const char *name;
 	const char *version; /* --app-version */
 	struct limits limits;
 	uint32_t tick_ms;
-	uint32_t claim_ms; /* for a child between having a slot and having a client */
-	int registration;  /* listening SOCK_SEQPACKET socket */
-	int bell;          /* eventfd: wakes the ticker */
+	uint32_t claim_ms;    /* for a child between having a slot and having a client */
+	uint64_t door;        /* of the registration socket, if the segment is made anew */
+	int registration;     /* listening SOCK_SEQPACKET socket */
+	int bell;             /* eventfd: wakes the ticker */
+	int segment;          /* the one to adopt, writable; -1: there is none */
+	books_revive *revive; /* guard.h; or NULL */
+	const struct options *options; /* for it */
 };
 
 /* What the ticker knows of the client in a slot, besides the directory. */
@@ -76,7 +86,12 @@ struct ticker {
 	int epoll;
 	int timer;
 	bool draining;
-	bool over; /* nothing keeps it here */
+	bool over;     /* nothing keeps it here */
+	bool yielding; /* over after the next tick, for another ticker to take over */
+	int latch;     /* latch.h: held in order to end; or -1 */
+	int drain_timer;
+	uint64_t drain_until_ms;
+	uint64_t guard_ms; /* guard.h: not before */
 	uint64_t
 	    lonely_ms; /* since when there is neither a listener nor a client; 0: there is */
 
@@ -153,6 +168,9 @@ void books_mark_outbox(struct ticker *t, uint32_t slot);
 
 /* Note in the change ring that somebody came or left. */
 void books_note(struct ticker *t, uint32_t slot, uint32_t kind);
+
+/* Is any listener connected? */
+bool books_has_listener(const struct ticker *t);
 
 static inline char *
 books_text(const struct ticker *t, uint32_t slot)

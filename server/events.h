@@ -10,6 +10,7 @@
 enum event_tag {
 	TAG_REGISTRATION,
 	TAG_TIMER,
+	TAG_DRAIN,
 	TAG_BELL,
 	TAG_STRANGER, /* descriptor */
 	TAG_LISTENER, /* place in t->listeners */

@@ -6,20 +6,25 @@
  * that connect wait in the socket's queue, and none is refused.
  *
  * A listener that is started while a ticker runs (its own listener was killed,
- * or there is another one with the same --name) asks it for both.
+ * or there is another one with the same --name) asks it for both.  One that
+ * takes the place of another (handover.h, host.h) is given them.
  */
 #ifndef SERVER_KEEPER_H
 #define SERVER_KEEPER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "../shm/segment.h"
+#include "books.h"
 #include "options.h"
 
 struct keeper {
 	const struct options *options;
-	int registration; /* listening socket */
+	books_revive *revive; /* for the ticker, if this listener dies; or NULL */
+	uint64_t door;        /* names the registration socket */
+	int registration;     /* listening socket */
 	int bell;
 	int line;               /* connection to the ticker; -1: there is none */
 	bool ready;             /* the ticker said so, and its segment is mapped */
@@ -29,8 +34,32 @@ struct keeper {
 	int parts;              /* descriptor of the segment for children, to map their parts */
 };
 
-/* Find a ticker or start one.  0; -1 after it was said what is wrong. */
-int keeper_start(struct keeper *k, const struct options *options);
+/* First of all. */
+void keeper_prepare(struct keeper *k, const struct options *options, books_revive *revive);
+
+/*
+ * Find a ticker or start one.  0; -1 after it was said what is wrong.  With the
+ * latch in hand; whoever calls does not hold it.
+ */
+int keeper_start(struct keeper *k);
+
+/* What a listener leaves to the next one; descriptors are -1 if there is none. */
+struct keeper_bequest {
+	int registration;
+	int bell;
+	int segment;
+	int line;         /* its connection to the ticker */
+	pid_t pid;        /* of the ticker, if it is a child of this process, else 0 */
+	unsigned started; /* tickers */
+};
+
+/*
+ * The same for one that takes another's place: all descriptors are its own from
+ * here on.  If the segment is of another layout, or other limits are wanted, it
+ * is left to its clients and to its ticker, a new one is begun, and *retired is
+ * set.
+ */
+int keeper_take_over(struct keeper *k, const struct keeper_bequest *bequest, bool *retired);
 
 enum keeper_event {
 	KEEPER_QUIET, /* nothing */
@@ -52,7 +81,17 @@ bool keeper_ended(struct keeper *k);
 /* Start the next ticker.  0, or -1: try again later. */
 int keeper_restart(struct keeper *k);
 
-/* Ask it to send all clients away and end. */
-void keeper_drain(struct keeper *k);
+/* Ask it to send all clients away, spread over so many ms, and end. */
+void keeper_drain(struct keeper *k, uint32_t spread_ms);
+
+/* Tell it that this listener goes: it ends if it has neither a client nor another listener. */
+void keeper_leave(struct keeper *k);
+
+/*
+ * Ask it to end right after its next tick without a word to anybody, so that
+ * the next one (keeper_restart() after KEEPER_LOST) has the time until the
+ * tick after that.
+ */
+void keeper_replace(struct keeper *k);
 
 #endif

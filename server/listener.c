@@ -229,7 +229,7 @@ drain(struct listener *l)
 	l->draining = true;
 	l->drain_until_ms = clock_ms() + DRAIN_MS;
 	accept_or_not(l);
-	keeper_drain(&l->keeper);
+	keeper_drain(&l->keeper, 0);
 }
 
 static void
@@ -333,7 +333,8 @@ set_up(struct listener *l, const struct options *options)
 	}
 	if (open_sockets(l) < 0)
 		return EXIT_CONFIG;
-	if (keeper_start(&l->keeper, options) < 0)
+	keeper_prepare(&l->keeper, options, NULL);
+	if (keeper_start(&l->keeper) < 0)
 		return EXIT_TRY_AGAIN;
 	if (child_prepare(&l->settings) < 0)
 		return EXIT_SYSTEM;

@@ -11,7 +11,9 @@
 #include "../shm/fault.h"
 #include "bells.h"
 #include "departure.h"
+#include "drain.h"
 #include "events.h"
+#include "guard.h"
 #include "kill.h"
 #include "peer.h"
 #include "registry.h"
@@ -22,8 +24,8 @@ static void
 answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
 {
 	struct register_message m = {.kind = kind, .slot = slot, .segment = t->header->id};
-	int fds[] = {t->start.bell, t->start.registration};
-	int count = kind == REGISTER_READY || kind == REGISTER_WELCOME ? 2 : 0;
+	int fds[REGISTER_FDS_MAX] = {t->start.bell, t->start.registration, t->segment.fd};
+	int count = kind == REGISTER_READY ? 3 : kind == REGISTER_WELCOME ? 2 : 0;
 
 	if (kind == REGISTER_WELCOME) {
 		const struct entry *e = books_entry(t, slot);
@@ -34,6 +36,19 @@ answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
 	}
 	/* Who does not take its answer is about to close its connection. */
 	(void)register_send(fd, &m, fds, count);
+}
+
+/*
+ * A child is no listener, whatever it says: it would be given the whole segment
+ * to write.  It cannot fork (child/confine.h), so its pid tells.
+ */
+static bool
+is_child(const struct ticker *t, uint32_t pid)
+{
+	for (uint32_t i = 0; i < t->seated_count; i++)
+		if (t->clients[t->seated[i]].pid == pid)
+			return true;
+	return false;
 }
 
 static bool
@@ -122,7 +137,8 @@ introduce(struct ticker *t, int fd, const struct register_message *m)
 	if (peer_of(fd, &peer) < 0 || (peer.uid != geteuid() && peer.uid != 0))
 		return false;
 	switch (m->kind) {
-	case REGISTER_LISTENER: return add_listener(t, fd);
+	case REGISTER_LISTENER: return !is_child(t, peer.pid) && add_listener(t, fd);
+	case REGISTER_GUEST: store_relaxed(&t->header->guests, 1); /* fall through */
 	case REGISTER_CHILD: return take_child(t, fd, m, peer.pid);
 	case REGISTER_RETURN: return take_back(t, fd, m, peer.pid);
 	default: return false;
@@ -202,6 +218,18 @@ reception_expire(struct ticker *t, uint64_t now_ms)
 	}
 }
 
+/* One has gone, with these last words or none. */
+static void
+lose_listener(struct ticker *t, uint32_t kind)
+{
+	if (kind == REGISTER_RETIRE)
+		store_relaxed(&t->header->guests, 1);
+	if (kind == REGISTER_LEAVE && t->seated_count == 0 && !books_has_listener(t))
+		t->over = true;
+	else
+		guard_look(t, clock_ms());
+}
+
 void
 reception_listener(struct ticker *t, uint32_t place)
 {
@@ -214,11 +242,14 @@ reception_listener(struct ticker *t, uint32_t place)
 	if (result < 0 && errno == EAGAIN)
 		return;
 	if (result == 1 && m.kind == REGISTER_DRAIN) {
-		registry_drain(t);
-		return;
+		drain_begin(t, m.slot);
+	} else if (result == 1 && m.kind == REGISTER_YIELD) {
+		t->yielding = !t->draining;
+	} else {
+		close(fd);
+		t->listeners[place] = -1;
+		lose_listener(t, result == 1 ? m.kind : 0);
 	}
-	close(fd);
-	t->listeners[place] = -1;
 }
 
 void
@@ -243,13 +274,4 @@ reception_line(struct ticker *t, uint32_t slot, uint32_t generation)
 	} else {
 		registry_open(t, slot);
 	}
-}
-
-bool
-reception_has_listener(const struct ticker *t)
-{
-	for (int i = 0; i < TICKER_LISTENERS_MAX; i++)
-		if (t->listeners[i] >= 0)
-			return true;
-	return false;
 }

@@ -20,7 +20,4 @@ void reception_line(struct ticker *t, uint32_t slot, uint32_t generation);
 /* Close connections that have been strangers for too long. */
 void reception_expire(struct ticker *t, uint64_t now_ms);
 
-/* Is any listener connected? */
-bool reception_has_listener(const struct ticker *t);
-
 #endif

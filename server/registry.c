@@ -134,15 +134,3 @@ registry_open_all(struct ticker *t)
 	for (uint32_t i = t->claimed_count; i-- > 0;)
 		(void)registry_is_open(t, t->claimed[i]);
 }
-
-void
-registry_drain(struct ticker *t)
-{
-	t->draining = true;
-	store_release(&t->header->draining, 1);
-	for (uint32_t i = 0; i < t->seated_count; i++) {
-		store_release(&books_mailbox(t, t->seated[i])->stop, STOP_DRAIN);
-		bells_touch(t, t->seated[i]);
-	}
-	bells_flush(t);
-}

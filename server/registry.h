@@ -30,7 +30,4 @@ void registry_open(struct ticker *t, uint32_t slot);
 bool registry_is_open(struct ticker *t, uint32_t slot);
 void registry_open_all(struct ticker *t);
 
-/* Send all clients away, and take no new ones. */
-void registry_drain(struct ticker *t);
-
 #endif

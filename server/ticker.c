@@ -17,7 +17,9 @@
 #include "adopt.h"
 #include "bells.h"
 #include "departure.h"
+#include "drain.h"
 #include "events.h"
+#include "latch.h"
 #include "options.h"
 #include "post.h"
 #include "reception.h"
@@ -42,31 +44,39 @@ raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* The old segment if it is as we would make it, else a new one. */
+/*
+ * In the place of one that cannot be used.  One that was left to its clients
+ * (handover.h) has lost its name to another, whose it is.
+ */
 static int
-open_segment(struct ticker *t, bool *adopted)
+make_segment(struct ticker *t, bool nameless)
 {
-	const char *why;
-
-	*adopted = false;
-	if (segment_open(&t->segment, t->start.name, true, &why) == 0) {
-		const struct limits *l = &t->segment.header->limits;
-
-		*adopted = memcmp(l, &t->start.limits, sizeof(*l)) == 0;
-		if (!*adopted) {
-			log_warning("segment-replaced", "why=\"made with other limits\"");
-			segment_unmap(&t->segment);
-			segment_close_fd(&t->segment);
-		}
-	} else if (errno != ENOENT) {
-		log_warning(
-		    "segment-replaced", "why=\"%s\"", why != NULL ? why : strerror(errno));
+	if (nameless) {
+		log_error("no-segment", "why=\"the name is another one's by now\"");
+		return -1;
 	}
-	if (!*adopted &&
-	    segment_create(&t->segment, t->start.name, &t->start.limits, 0600) < 0) {
+	if (segment_create(&t->segment, t->start.name, &t->start.limits, 0600) < 0) {
 		log_error("no-segment", "errno=\"%s\"", strerror(errno));
 		return -1;
 	}
+	t->segment.header->door = t->start.door;
+	return 0;
+}
+
+/* The segment that was there before, or a new one. */
+static int
+open_segment(struct ticker *t, bool *adopted)
+{
+	int given = t->start.segment;
+	bool nameless = given >= 0 && segment_is_replaced(given, t->start.name);
+	const char *why;
+
+	*adopted = given >= 0 && segment_open_fd(&t->segment, given, &why) == 0;
+	if (given >= 0 && !*adopted)
+		log_warning(
+		    "segment-replaced", "why=\"%s\"", why != NULL ? why : strerror(errno));
+	if (!*adopted && make_segment(t, nameless) < 0)
+		return -1;
 	FAULT("ticker.segment");
 	t->header = t->segment.header;
 	t->commons = segment_commons(t->header);
@@ -87,14 +97,30 @@ encode_version(struct ticker *t)
 	return 0;
 }
 
+static struct timespec
+in_ms(uint64_t ms)
+{
+	return (struct timespec){
+	    .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* Until the first tick: it is due a period after the last one of the ticker before us. */
+static uint64_t
+until_tick(const struct ticker *t)
+{
+	uint64_t last = load_relaxed(&t->header->tick_boot_ms), now = clock_boot_ms();
+	uint64_t period = t->start.tick_ms;
+
+	if (last == 0 || last > now)
+		return period;
+	return now - last < period ? last + period - now : 1;
+}
+
 static int
 start_timer(struct ticker *t)
 {
-	struct timespec period = {
-	    .tv_sec = t->start.tick_ms / 1000,
-	    .tv_nsec = (long)(t->start.tick_ms % 1000) * 1000000,
-	};
-	struct itimerspec timer = {.it_interval = period, .it_value = period};
+	struct itimerspec timer = {
+	    .it_interval = in_ms(t->start.tick_ms), .it_value = in_ms(until_tick(t))};
 
 	t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	return t->timer < 0 ? -1 : timerfd_settime(t->timer, 0, &timer, NULL);
@@ -149,6 +175,8 @@ on_timer(struct ticker *t)
 	if (times > 1)
 		count_add(&t->header->counters.ticks_late, times - 1);
 	tick_run(t, clock_ms());
+	if (t->yielding)
+		t->over = true;
 }
 
 static void
@@ -157,6 +185,7 @@ dispatch(struct ticker *t, struct event e)
 	switch (e.tag) {
 	case TAG_REGISTRATION: reception_accept(t); break;
 	case TAG_TIMER: on_timer(t); break;
+	case TAG_DRAIN: drain_step(t); break;
 	case TAG_BELL: break; /* it woke us: that is all */
 	case TAG_STRANGER: reception_stranger(t, (int)e.number); break;
 	case TAG_LISTENER: reception_listener(t, e.number); break;
@@ -208,6 +237,24 @@ loop(struct ticker *t)
 	}
 }
 
+static void
+end(struct ticker *t)
+{
+	const char *name = t->start.name;
+
+	if (t->yielding) {
+		log_info("ticker-yields", "name=%s", name);
+		return;
+	}
+	if (!segment_is_replaced(t->segment.fd, name))
+		segment_unlink(name);
+	if (t->latch >= 0)
+		latch_remove(t->latch, name);
+	else
+		latch_clear(name);
+	log_info("ticker-over", "name=%s", name);
+}
+
 int
 ticker_run(const struct ticker_start *start)
 {
@@ -227,8 +274,7 @@ ticker_run(const struct ticker_start *start)
 	log_info("ticker-ready", "name=%s max_clients=%u segment_mib=%llu", start->name,
 	    ticker.max_clients, (unsigned long long)(ticker.header->layout.size >> 20));
 	loop(&ticker);
-	segment_unlink(start->name);
+	end(&ticker);
 	FAULT("ticker.over");
-	log_info("ticker-over", "name=%s", start->name);
 	return EXIT_FINE;
 }

@@ -6,6 +6,8 @@
  *	reception.c	its sockets: registrations, life lines, listeners
  *	tick.c		every half second: what has changed, who gets told
  *	watch.c		who holds the lock too long, hangs, does not let go
+ *	guard.c		that there is a listener where no supervisor sees to it
+ *	drain.c		all are sent away
  *	departure.c	how a client leaves
  *	post.c		mail from outboxes to inboxes and the log (parcel.c: a packet)
  *	registry.c	how a client comes

@@ -1,10 +1,14 @@
 #include "watch.h"
 
+#include <errno.h>
+
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
 #include "departure.h"
+#include "guard.h"
 #include "kill.h"
+#include "latch.h"
 #include "reception.h"
 
 /* A pin is too old when its snapshot is this many behind: children copy at two. */
@@ -82,16 +86,24 @@ watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	}
 }
 
+/* Not while somebody is on his way (latch.h). */
+static bool
+may_end(struct ticker *t)
+{
+	t->latch = latch_take(t->start.name, LATCH_ALONE, 0);
+	return t->latch >= 0 || errno != EAGAIN;
+}
+
 static void
 watch_loneliness(struct ticker *t, uint64_t now_ms)
 {
 	if (t->draining && t->seated_count == 0)
 		t->over = true;
-	if (t->seated_count > 0 || reception_has_listener(t))
+	if (t->seated_count > 0 || books_has_listener(t))
 		t->lonely_ms = 0;
 	else if (t->lonely_ms == 0)
 		t->lonely_ms = now_ms;
-	else if (elapsed(now_ms, t->lonely_ms) >= WATCH_LONELY_MS)
+	else if (elapsed(now_ms, t->lonely_ms) >= WATCH_LONELY_MS && may_end(t))
 		t->over = true;
 }
 
@@ -103,6 +115,7 @@ watch_run(struct ticker *t, uint64_t now_ms)
 	for (uint32_t i = t->seated_count; i-- > 0;)
 		watch_child(t, t->seated[i], now_ms);
 	reception_expire(t, now_ms);
+	guard_look(t, now_ms);
 	watch_loneliness(t, now_ms);
 }
 

@@ -145,6 +145,7 @@ struct header {
 	uint32_t version;      /* F  LAYOUT_VERSION */
 	uint32_t size;         /* F  sizeof(struct header) */
 	uint64_t id;           /* F  random: tells this segment from the next of that name */
+	uint64_t door;         /* F  names the ticker's socket (register.h) */
 	uint64_t created;      /* F  ms since 1970 ... */
 	uint64_t created_boot; /* F  ... and by clock_boot_ms() */
 	struct limits limits;
@@ -165,6 +166,8 @@ struct header {
 	_Atomic uint64_t tick_boot_ms;  /* T  last look, whether or not it found changes */
 	_Atomic uint64_t departed_head; /* T  entries ever written */
 	_Atomic uint64_t order;         /* T  connections opened: the next one's place */
+	_Atomic uint64_t empty_boot_ms; /* T  since when no slot is in use; 0: one is */
+	_Atomic uint32_t guests;        /* T  clients came that no listener forked (guest.h) */
 	_Atomic uint32_t clients;       /* T  open now */
 	_Atomic uint32_t tick_ms;       /* T  between ticks */
 	struct generation generations[LAYOUT_GENERATIONS];

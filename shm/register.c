@@ -5,23 +5,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FDS_MAX 2
-
 socklen_t
-register_address(struct sockaddr_un *address, uid_t uid, const char *name)
+register_address(struct sockaddr_un *address, const char *name, uint64_t door)
 {
 	int length;
 
 	memset(address, 0, sizeof(*address));
 	address->sun_family = AF_UNIX;
-	length = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "rosterd/%u/%s",
-	    (unsigned)uid, name);
+	length = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1,
+	    "rosterd/%s/%016llx", name, (unsigned long long)door);
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	char bytes[CMSG_SPACE(REGISTER_FDS_MAX * sizeof(int))];
 };
 
 int

@@ -139,17 +139,60 @@ segment_open_file(struct segment *s, const char *path, const char **why)
 }
 
 int
+segment_open_fd(struct segment *s, int fd, const char **why)
+{
+	*why = NULL;
+	s->fd = fd;
+	return examine(s, true, true, why);
+}
+
+int
+segment_map_fd(struct segment *s, int fd, const char **why)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	*why = NULL;
+	s->fd = copy;
+	if (copy < 0 || examine(s, false, true, why) < 0)
+		return -1;
+	segment_close_fd(s);
+	return 0;
+}
+
+static bool
+is_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino &&
+	       x.st_dev == y.st_dev;
+}
+
+bool
+segment_is_replaced(int fd, const char *name)
+{
+	char path[SHM_NAME_MAX];
+	bool replaced;
+	int named;
+
+	shm_name(path, name);
+	if ((named = shm_open(path, O_RDONLY | O_CLOEXEC, 0)) < 0)
+		return errno != ENOENT;
+	replaced = !is_same_file(fd, named);
+	close(named);
+	return replaced;
+}
+
+int
 segment_open_parts(const struct segment *s, const char *name)
 {
 	char path[SHM_NAME_MAX];
-	struct stat mapped, named;
 	int fd;
 
 	shm_name(path, name);
 	if ((fd = shm_open(path, O_RDWR | O_CLOEXEC, 0)) < 0)
 		return -1;
-	if (fstat(fd, &named) < 0 || fstat(s->fd, &mapped) < 0 ||
-	    named.st_ino != mapped.st_ino || named.st_dev != mapped.st_dev) {
+	if (!is_same_file(s->fd, fd)) {
 		close(fd);
 		errno = ESTALE;
 		return -1;

@@ -44,8 +44,14 @@ segment_create(struct segment *s, const char *name, const struct limits *limits,
  */
 int segment_open(struct segment *s, const char *name, bool writable, const char **why);
 
+/* The same for a descriptor of one, to write; it is s->fd then, or closed. */
+int segment_open_fd(struct segment *s, int fd, const char **why);
+
 /* The same for a copy in a file, to read. */
 int segment_open_file(struct segment *s, const char *path, const char **why);
+
+/* Does the name lead to another segment than the one behind fd by now? */
+bool segment_is_replaced(int fd, const char *name);
 
 /*
  * A descriptor for the segment that s has mapped, to map single parts of it
@@ -56,6 +62,9 @@ int segment_open_parts(const struct segment *s, const char *name);
 void segment_close_fd(struct segment *s);
 void segment_unmap(struct segment *s);
 void segment_unlink(const char *name);
+
+/* Map one from a descriptor that somebody trustworthy gave, to read.  s->fd stays -1. */
+int segment_map_fd(struct segment *s, int fd, const char **why);
 
 /* Give the pages of a part back to the system; what is read there next is zero. */
 void segment_release(const struct segment *s, uint64_t at, uint64_t size);

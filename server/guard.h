@@ -1,0 +1,17 @@
+/*
+ * guard.h - a ticker that serves guests sees to it that there is a listener.
+ *
+ * A listener has a supervisor that starts it again.  One that a guest started
+ * (guest.h) has none, and its clients' processes, being caged, cannot start
+ * another.  So the two look after each other: the listener starts the ticker
+ * again, and the ticker the listener.
+ */
+#ifndef SERVER_GUARD_H
+#define SERVER_GUARD_H
+
+#include "books.h"
+
+/* Called at every tick, and at once when a listener is gone. */
+void guard_look(struct ticker *t, uint64_t now_ms);
+
+#endif
