@@ -27,8 +27,8 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log session_log \
 	totals prometheus view emit cidr
 DUMP := dump dump_clients dump_changes dump_stats
-CHILD := child greet serve farewell confine seat inbound frames request answer page status \
-	websocket message packet properties session outbox outbound roster mailbag
+CHILD := child greet serve farewell confine cage filter refusal seat inbound frames request answer \
+	page status websocket message packet properties session outbox outbound roster mailbag
 SERVER := options listener keeper spawn sockets ticker adopt reception tick watch departure \
 	drain guard latch post parcel registry render kill bells books events roll peer
 
@@ -76,15 +76,15 @@ else ifeq ($(FLAVOUR),clang)
 CC := clang
 endif
 
-LIBS_TESTS := -lcriterion -lwebsockets -ljansson -lbsd
+LIBS_TESTS := -lcriterion -lwebsockets -ljansson -lseccomp -lbsd
 ifeq ($(LINK),static)
 # The libraries mention name services, which this program never asks, and about
 # which the linker warns in every static link: -w is for that alone.
 LINK_PRODUCT := $(LINK_FLAGS) -static -Wl,-w
-LIBS := -lwebsockets -ljansson -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
+LIBS := -lwebsockets -ljansson -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
 else
 LINK_PRODUCT := $(LINK_FLAGS)
-LIBS := -lwebsockets -ljansson -lbsd
+LIBS := -lwebsockets -ljansson -lseccomp -lbsd
 endif
 
 objects = $(patsubst %,$(OUT)/obj/$(1)/%.o,$(2))
@@ -171,7 +171,7 @@ clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the p
 
 # Criterion itself leaks, and a child ends without freeing: that is not looked for.
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
-	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 $(MAKE) FLAVOUR=asan unit protocol
+	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 ROSTERD_SANDBOX=off $(MAKE) FLAVOUR=asan unit protocol
 
 moved: ## each counter was moved by some test that has run since `make clean`
 	$(Q)tests/moved $(OUT)/moved

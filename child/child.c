@@ -22,6 +22,7 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
+#include "cage.h"
 #include "confine.h"
 #include "farewell.h"
 #include "greet.h"
@@ -248,14 +249,24 @@ child_prepare(const struct child_settings *settings)
 {
 	size_t seed;
 
-	(void)settings;
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		seed = (size_t)clock_us();
 	json_object_seed(seed);
 	if (websocket_prepare() == 0)
-		return 0;
+		return cage_prepare(settings->sandbox);
 	log_error("no-engine", "why=\"libwebsockets could not be made ready\"");
 	return -1;
+}
+
+/* From here on the client may be read; never before. */
+static void
+enter_cage(const struct child *c)
+{
+	log_seal();
+	if (cage_enter(c->settings, &c->seat.header->layout) == 0)
+		return;
+	log_error("no-cage", "peer=%s errno=\"%s\"", c->peer, strerror(errno));
+	farewell_turn_away(c->in.fd, "The server is not ready.");
 }
 
 static void
@@ -294,23 +305,36 @@ set_up(struct child *c, const struct child_start *start)
 	c->next_return = NEVER;
 }
 
+/* Nothing of the listener's is kept, and the life line's number is free. */
+static void
+stand_apart(struct child_start *own)
+{
+	const int keep[] = {own->client, own->parts, websocket_descriptor(), log_descriptor(),
+	    cage_descriptor(), -1};
+
+	confine_descriptors(keep);
+	own->client = confine_aside(own->client);
+	own->parts = confine_aside(own->parts);
+	confine_standard();
+	confine_schedule();
+}
+
 _Noreturn void
 child_run(const struct child_start *start)
 {
-	const int keep[] = {
-	    start->client, start->parts, websocket_descriptor(), log_descriptor(), -1};
+	struct child_start own = *start;
 	struct child *c = &self;
 
 	FAULT_ROLE(FAULT_CHILD);
 	FAULT("child.forked");
-	confine_descriptors(keep);
-	confine_schedule();
-	c->settings = start->settings;
-	c->peer = start->peer;
-	take_seat(c, start);
-	close(start->parts);
+	stand_apart(&own);
+	c->settings = own.settings;
+	c->peer = own.peer;
+	take_seat(c, &own);
+	close(own.parts);
 	setproctitle("client %.8s %s", c->seat.token, c->peer);
-	set_up(c, start);
+	set_up(c, &own);
+	enter_cage(c);
 	loop(c);
 	farewell_end(c);
 	FAULT("child.over");

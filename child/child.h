@@ -13,6 +13,12 @@
 #include "../shm/layout.h"
 
 #define CHILD_NETWORKS_MAX 16
+/* How a child is caged (cage.h). */
+enum child_sandbox {
+	SANDBOX_ON,     /* a call that is not allowed ends the process */
+	SANDBOX_REPORT, /* it fails, and the log says which it was */
+	SANDBOX_OFF,    /* no cage, but for what the pages of the segment are */
+};
 
 /* What the operator chose and a child needs to know; fixed before the first fork. */
 struct child_settings {
@@ -26,6 +32,7 @@ struct child_settings {
 	/* --status-from: who may see the pages for operators, beside this machine. */
 	struct cidr status_from[CHILD_NETWORKS_MAX];
 	unsigned status_from_count;
+	enum child_sandbox sandbox;
 };
 
 /* All that crosses the fork. */

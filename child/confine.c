@@ -1,5 +1,6 @@
 #include "confine.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <unistd.h>
@@ -27,6 +28,33 @@ confine_descriptors(const int *keep)
 		from = kept + 1;
 	}
 	close_range((unsigned)from, UINT_MAX, 0);
+}
+
+int
+confine_lift(int fd)
+{
+	int lifted = fcntl(fd, F_DUPFD_CLOEXEC, CONFINE_FLOOR);
+
+	close(fd);
+	return lifted;
+}
+
+int
+confine_aside(int fd)
+{
+	return fd >= 0 && fd < CONFINE_FLOOR ? confine_lift(fd) : fd;
+}
+
+void
+confine_standard(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	/* open(2) gives the lowest free number: up to 2 they are kept. */
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR);
+	if (fd >= 0)
+		close(fd);
 }
 
 void

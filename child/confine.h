@@ -1,11 +1,24 @@
 /*
- * confine.h - what a child gives up before it reads the first byte of its client.
+ * confine.h - what a child leaves behind when it begins; the rest is in cage.h.
  */
 #ifndef CHILD_CONFINE_H
 #define CHILD_CONFINE_H
 
 /* Close all descriptors from 3 on but these; the list ends with -1. */
 void confine_descriptors(const int *keep);
+
+/*
+ * Descriptors that have a number for good are lower than this, all others are
+ * lifted above: 0 to 2 as ever, then the life line (seat.h).
+ */
+#define CONFINE_FLOOR 10
+
+/* Move a descriptor to a number from CONFINE_FLOOR on; the return is that, or -1. */
+int confine_lift(int fd);
+
+/* The same if its number is lower; and 0 to 2 lead somewhere, if only to nowhere. */
+int confine_aside(int fd);
+void confine_standard(void);
 
 /* Batch scheduling: a child is one of many, woken in great numbers (sched(7)). */
 void confine_schedule(void);

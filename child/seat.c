@@ -1,5 +1,6 @@
 #include "seat.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,6 +22,7 @@ connect_line(struct seat *s)
 
 	if (fd < 0)
 		return -1;
+	assert(fd == SEAT_LINE);
 	if (connect(fd, (struct sockaddr *)&s->address, s->address_length) < 0) {
 		close(fd);
 		return -1;

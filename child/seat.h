@@ -13,8 +13,15 @@
 #include "../shm/segment.h"
 #include "child.h"
 
+/*
+ * The life line's number, the same in every child and each time: it is the only
+ * one on which a caged child may connect (filter.c).  Lower ones are taken for
+ * good, so this is the one that the next socket gets after it was closed.
+ */
+#define SEAT_LINE 3
+
 struct seat {
-	int line;        /* the life line; -1 while there is no ticker */
+	int line;        /* SEAT_LINE; -1 while there is no ticker */
 	int bell;        /* eventfd by which the ticker wakes this child; each has its own */
 	int ticker_bell; /* eventfd by which this child wakes the ticker */
 	bool welcome;    /* the ticker that is there now knows us */

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "confine.h"
+
 #define READ_SIZE 4096   /* bytes that the engine takes at a time */
 #define HEADER_SIZE 1024 /* for the request that request_upgrade() writes */
 
@@ -163,7 +165,7 @@ websocket_prepare(void)
 	for (int i = 0; i < 3; i++)
 		lws_service(engine.context, -1);
 	vhost = lws_get_vhost_by_name(engine.context, "rosterd");
-	engine.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	engine.fd = confine_aside(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	if (vhost == NULL || engine.fd < 0)
 		return -1;
 	engine.connection = lws_adopt_socket_vhost(vhost, engine.fd);

@@ -25,6 +25,7 @@ need gcc gcc
 need libc6-dev /usr/include/stdio.h
 need libwebsockets-dev /usr/include/libwebsockets.h
 need libjansson-dev /usr/include/jansson.h
+need libseccomp-dev /usr/include/seccomp.h
 need libbsd-dev /usr/include/bsd/unistd.h
 need libssl-dev /usr/include/openssl/ssl.h
 need zlib1g-dev /usr/include/zlib.h

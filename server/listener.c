@@ -83,6 +83,8 @@ map_front(struct listener *l)
 		l->front = NULL;
 		return;
 	}
+	/* Nobody else's: not the children's either. */
+	(void)madvise(l->front, LAYOUT_PAGE, MADV_DONTFORK);
 	store_relaxed(&l->front->listener_pid, (uint32_t)getpid());
 }
 

@@ -212,6 +212,20 @@ good_networks(const struct options_list *list)
 	return true;
 }
 
+static bool
+sandbox_named(const char *name, enum child_sandbox *sandbox)
+{
+	static const char *const names[] = {"on", "report", "off"};
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(name, names[i]) != 0)
+			continue;
+		*sandbox = (enum child_sandbox)i;
+		return true;
+	}
+	return false;
+}
+
 enum options_result
 options_read(struct options *o, int argc, char **argv)
 {
@@ -219,6 +233,7 @@ options_read(struct options *o, int argc, char **argv)
 	struct limits limits;
 	struct layout layout;
 	enum log_level level;
+	enum child_sandbox sandbox;
 
 	set_defaults(o);
 	if (!read_environment(o))
@@ -227,6 +242,10 @@ options_read(struct options *o, int argc, char **argv)
 		return result;
 	if (!segment_name_good(o->name)) {
 		fprintf(stderr, "rosterd: --name: letters, digits, '-', '_' and '.' only\n");
+		return OPTIONS_BAD;
+	}
+	if (!sandbox_named(o->sandbox, &sandbox)) {
+		fprintf(stderr, "rosterd: --sandbox: on, report or off\n");
 		return OPTIONS_BAD;
 	}
 	if (!log_level_named(o->log_level, &level)) {
@@ -264,4 +283,5 @@ options_child(const struct options *o, struct child_settings *settings)
 	settings->status_from_count = o->status_from.count;
 	for (unsigned i = 0; i < o->status_from.count; i++)
 		(void)cidr_parse(o->status_from.items[i], &settings->status_from[i]);
+	(void)sandbox_named(o->sandbox, &settings->sandbox);
 }

@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #define LINE_MAX_BYTES 1024
 #define SYSLOG_WAIT_US 100000 /* for a syslogd that is busy */
 #define SYSLOG_DAEMON 24      /* the facility, as in RFC 5424, 6.2.1 */
+#define DESCRIPTOR_MIN 10     /* lower numbers have a meaning in children */
 
 enum form {
 	FORM_PLAIN,   /* 2026-11-23T04:45:01.123Z info event ... */
@@ -86,8 +88,12 @@ static int
 connect_syslog(void)
 {
 	struct timeval limit = {.tv_usec = SYSLOG_WAIT_US};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int any = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), fd;
 
+	if (any < 0)
+		return -1;
+	fd = fcntl(any, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN);
+	close(any);
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));

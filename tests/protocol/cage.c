@@ -1,0 +1,199 @@
+/* What a child may do at all, seen from outside; tests/misbehave sees it from inside. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/roster.h"
+#include "../lib/server.h"
+#include "../lib/ws.h"
+
+enum { REGIONS_MAX = 8 };
+
+struct region {
+	unsigned long long at, size;
+};
+
+/* Parts of a segment that a process has mapped to be written and shared; all of them. */
+static int
+writable_regions(pid_t pid, const struct server *s, struct region *regions)
+{
+	char path[64], line[512];
+	int count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	cr_assert_not_null(file = fopen(path, "r"));
+	while (fgets(line, sizeof(line), file) != NULL) {
+		unsigned long long from, to, at;
+		char mode[5];
+
+		cr_assert_eq(sscanf(line, "%llx-%llx %4s %llx", &from, &to, mode, &at), 4);
+		if (mode[1] != 'w' || mode[3] != 's')
+			continue;
+		cr_assert_not_null(strstr(line, s->name), "not of the segment: %s", line);
+		cr_assert_lt(count, REGIONS_MAX);
+		regions[count].at = at;
+		regions[count++].size = to - from;
+	}
+	fclose(file);
+	return count;
+}
+
+/* The value of a line of /proc/PID/status or limits. */
+static void
+proc_line(pid_t pid, const char *file, const char *key, char value[128])
+{
+	char path[64], line[256];
+	FILE *in;
+
+	value[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	cr_assert_not_null(in = fopen(path, "r"));
+	while (fgets(line, sizeof(line), in) != NULL)
+		if (strncmp(line, key, strlen(key)) == 0)
+			snprintf(value, 128, "%s", line + strlen(key));
+	fclose(in);
+}
+
+static long long
+proc_number(pid_t pid, const char *file, const char *key)
+{
+	char value[128];
+
+	proc_line(pid, file, key, value);
+	return strtoll(value, NULL, 10);
+}
+
+static pid_t
+only_child(const struct server *s)
+{
+	pid_t pid = 0;
+
+	cr_assert(server_await_processes(s, "client", 1, 3000));
+	cr_assert_eq(server_processes(s, "client", &pid, 1), 1);
+	return pid;
+}
+
+Test(cage, exactly_one_slot_and_the_commons_are_writable)
+{
+	enum { CLIENTS = 5 };
+	struct region r[CLIENTS][REGIONS_MAX];
+	struct ws w[CLIENTS];
+	pid_t pids[CLIENTS];
+	struct server s;
+
+	server_start(&s, NULL);
+	for (int i = 0; i < CLIENTS; i++)
+		ws_open(&w[i], s.port);
+	cr_assert_eq(server_processes(&s, "client", pids, CLIENTS), CLIENTS);
+	for (int i = 0; i < CLIENTS; i++) {
+		cr_assert_eq(writable_regions(pids[i], &s, r[i]), 2);
+		/* The commons, which are in front, are the same for all; no two have one slot. */
+		cr_assert_eq(r[i][0].at, r[0][0].at);
+		cr_assert_eq(r[i][0].size, r[0][0].size);
+		cr_assert_eq(r[i][1].size, r[0][1].size);
+		for (int j = 0; j < i; j++) {
+			long long apart = (long long)(r[i][1].at - r[j][1].at);
+
+			cr_assert_neq(apart, 0);
+			cr_assert_eq(apart % (long long)r[0][1].size, 0);
+		}
+	}
+	server_stop(&s);
+}
+
+Test(cage, is_closed_before_the_first_byte_of_the_client_is_read)
+{
+	struct server s;
+	struct ws w;
+	char value[128];
+	long long until = now_ms() + 3000;
+	pid_t pid;
+
+	server_start(&s, (const char *const[]){"--sandbox", "on", NULL});
+	ws_connect(&w, s.port);
+	pid = only_child(&s);
+	while (proc_number(pid, "status", "Seccomp:") != 2)
+		cr_assert_lt(now_ms(), until, "there is no filter");
+	cr_assert_eq(proc_number(pid, "status", "NoNewPrivs:"), 1);
+	cr_assert_eq(proc_number(pid, "limits", "Max processes"), 0);
+	cr_assert_eq(proc_number(pid, "limits", "Max core file size"), 0);
+	cr_assert_leq(proc_number(pid, "limits", "Max open files"), 32);
+	proc_line(pid, "limits", "Max address space", value);
+	cr_assert_null(strstr(value, "unlimited"));
+	server_stop(&s);
+}
+
+Test(cage, keeps_no_descriptor_of_the_segment_nor_of_a_file)
+{
+	char path[64], link[80], target[256];
+	struct server s;
+	struct ws w;
+	struct dirent *entry;
+	DIR *directory;
+	pid_t pid;
+
+	server_start(&s, NULL);
+	ws_open(&w, s.port);
+	pid = only_child(&s);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	cr_assert_not_null(directory = opendir(path));
+	while ((entry = readdir(directory)) != NULL) {
+		ssize_t length;
+
+		if (atoi(entry->d_name) <= STDERR_FILENO)
+			continue;
+		snprintf(link, sizeof(link), "%.60s/%.16s", path, entry->d_name);
+		length = readlink(link, target, sizeof(target) - 1);
+		cr_assert_gt(length, 0);
+		target[length] = '\0';
+		cr_assert_neq(target[0], '/', "%s is %s", entry->d_name, target);
+	}
+	closedir(directory);
+	server_stop(&s);
+}
+
+/* The line of a child has its number again, or the filter would not let it connect. */
+Test(cage, lets_a_child_find_three_tickers_in_a_row)
+{
+	struct server s;
+	struct roster a, b;
+	struct ws wa, wb;
+	pid_t ticker = 0, last = 0;
+
+	server_start(&s, (const char *const[]){"--sandbox", "on", NULL});
+	roster_open(&a, &wa, s.port);
+	roster_open(&b, &wb, s.port);
+	for (int i = 0; i < 3; i++) {
+		char object[32], value[16];
+
+		while (server_processes(&s, "ticker", &ticker, 1) != 1 || ticker == last)
+			continue;
+		kill(last = ticker, SIGKILL);
+		snprintf(object, sizeof(object), "{\"n\":%d}", i);
+		snprintf(value, sizeof(value), "%d", i);
+		roster_set(&wb, object);
+		roster_await_property(&a, &wa, b.me, "n", value, 5000);
+		cr_assert(server_await_counter(&s, "ticker", "returned", 2, 3000));
+	}
+	cr_assert_eq(server_processes(&s, "client", NULL, 0), 2);
+	server_stop(&s);
+}
+
+Test(cage, can_be_left_out)
+{
+	struct server s;
+	struct ws w;
+	pid_t pid;
+
+	server_start(&s, (const char *const[]){"--sandbox", "off", NULL});
+	ws_open(&w, s.port);
+	pid = only_child(&s);
+	cr_assert_eq(proc_number(pid, "status", "Seccomp:"), 0);
+	server_stop(&s);
+}
