@@ -30,12 +30,26 @@ now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+/* How many times slower everything is, sanitizers being what they are. */
+static int
+slowness(void)
+{
+	const char *slow = getenv("ROSTERD_SLOW");
+	int times = slow != NULL ? atoi(slow) : 1;
+
+	return times > 0 ? times : 1;
+}
+
 int
 patience(int ms)
 {
-	const char *slow = getenv("ROSTERD_SLOW");
+	return ms * slowness();
+}
 
-	return slow != NULL ? ms * atoi(slow) : ms;
+int
+crowd(int count)
+{
+	return count / slowness();
 }
 
 static const char *

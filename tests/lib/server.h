@@ -60,6 +60,9 @@ int server_descriptors(pid_t pid);
 /* So many ms, or more where everything is slower: times $ROSTERD_SLOW (sanitizers). */
 int patience(int ms);
 
+/* So many, or fewer where everything is slower. */
+int crowd(int count);
+
 /* Milliseconds on a clock that never goes back. */
 long long now_ms(void);
 

@@ -150,7 +150,8 @@ Test(changes, a_change_that_is_taken_back_before_the_tick_is_none)
 Test(changes, slow_client_gets_merged_changes_and_the_newest_metadata, .timeout = 120)
 {
 	enum { CROWD = 60, ROUNDS = 24 };
-	const char *const options[] = {"--tick", "100", NULL};
+	const char *const options[] = {"--tick", "100", "--ping", "600000", NULL};
+	const int rounds = 4 + crowd(ROUNDS - 4);
 	char object[16100];
 	struct server s;
 	struct roster slow, r[CROWD];
@@ -162,7 +163,7 @@ Test(changes, slow_client_gets_merged_changes_and_the_newest_metadata, .timeout 
 	roster_open(&slow, &ws, s.port);
 	for (int i = 0; i < CROWD; i++)
 		roster_open(&r[i], &w[i], s.port);
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		for (int i = 0; i < CROWD; i++) {
 			int length = snprintf(
 			    object, sizeof(object), "{\"round\":%d,\"text\":\"", round);
@@ -187,7 +188,7 @@ Test(changes, slow_client_gets_merged_changes_and_the_newest_metadata, .timeout 
 	/* roster_take() checks that the differences are exact whatever was left out. */
 	while (!roster_has(&slow, rl.me) || roster_has(&slow, r[0].me))
 		cr_assert(roster_next(&slow, &ws, 20000));
-	cr_assert_lt(slow.ticks, ROUNDS, "nothing was left out: %d ticks", slow.ticks);
+	cr_assert_lt(slow.ticks, rounds, "nothing was left out: %d ticks", slow.ticks);
 	merged = server_counter(&s, "clients", "ticks_merged");
 	cr_assert_gt(merged, 0);
 	server_stop(&s);

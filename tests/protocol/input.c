@@ -272,7 +272,9 @@ Test(input, table_full_is_answered_503_with_retry_after)
 	cr_assert_not_null(strstr(answer, "places are taken"));
 	free(answer);
 	ws_close(&w[0]);
-	cr_assert(server_await_processes(&t, "client", 2, 3000));
+	/* There is room again when the listener has seen the process end. */
+	cr_assert(server_await_counter(&t, "listener", "children_ended", 1, 3000));
+	cr_assert(server_await_clients(&t, 2, 3000));
 	ws_open(&w[0], t.port);
 	server_stop(&t);
 }
