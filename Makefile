@@ -37,6 +37,7 @@ UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
 FUZZERS := packet properties request frames registration outbox relay snapshot image
+LOAD := load fleet intake measure cpu report $(basename $(notdir $(wildcard tests/bench/ask_*.c)))
 
 # Flags.
 
@@ -150,7 +151,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol clients
+	$(Q)$(MAKE) WERROR=1 unit protocol clients bench-smoke
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
@@ -206,6 +207,31 @@ $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(call objects,tests/fuzz,instance worl
 
 $(OUT)/fuzz/image: $(call objects,shm,$(DUMP))
 $(OUT)/fuzz/image: LINK_FLAGS += -Wl,--wrap=segment_open_file
+# Measuring.
+
+BENCH := $(addprefix $(OUT)/bench/,load base_raw base_lws)
+
+bench: all check-deps $(BENCH) ## measure against the baselines (15 minutes; QUICK=1: two)
+	$(Q)BENCH=$(if $(QUICK),quick,full) tests/bench/run $(QUESTIONS)
+
+bench-smoke: all check-deps $(BENCH) ## does the benchmark kit work?
+	$(call say,TEST,tests/bench)
+	$(Q)BENCH=smoke tests/bench/run
+
+$(OUT)/bench/load: $(call objects,tests/bench,$(LOAD))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lz
+
+$(OUT)/bench/base_raw: $(call objects,tests/bench,base_raw)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^
+
+$(OUT)/bench/base_lws: $(call objects,tests/bench,base_lws)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lwebsockets -ljansson
 
 ## Care
 
@@ -221,3 +247,6 @@ help: ## this
 
 .PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan moved fuzz \
 	fuzzers layers format format-check help
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan layers \
+	bench bench-smoke \
+	format format-check help

@@ -44,6 +44,8 @@ if [ "$1" = check ]; then
 	need nodejs node
 	need npm npm
 	need chromium chromium
+	need python3 python3
+	need gnuplot-nox gnuplot
 fi
 
 if [ -n "$missing" ]; then
