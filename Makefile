@@ -207,6 +207,7 @@ $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(call objects,tests/fuzz,instance worl
 
 $(OUT)/fuzz/image: $(call objects,shm,$(DUMP))
 $(OUT)/fuzz/image: LINK_FLAGS += -Wl,--wrap=segment_open_file
+
 # Measuring.
 
 BENCH := $(addprefix $(OUT)/bench/,load base_raw base_lws)
@@ -246,7 +247,4 @@ help: ## this
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan moved fuzz \
-	fuzzers layers format format-check help
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan layers \
-	bench bench-smoke \
-	format format-check help
+	fuzzers bench bench-smoke layers format format-check help
