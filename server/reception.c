@@ -14,6 +14,7 @@
 #include "drain.h"
 #include "events.h"
 #include "guard.h"
+#include "kick.h"
 #include "kill.h"
 #include "peer.h"
 #include "registry.h"
@@ -141,6 +142,11 @@ introduce(struct ticker *t, int fd, const struct register_message *m)
 	case REGISTER_GUEST: store_relaxed(&t->header->guests, 1); /* fall through */
 	case REGISTER_CHILD: return take_child(t, fd, m, peer.pid);
 	case REGISTER_RETURN: return take_back(t, fd, m, peer.pid);
+	case REGISTER_KICK:
+	case REGISTER_KILL:
+		if (!is_child(t, peer.pid))
+			answer(t, fd, kick_client(t, m, &peer), LAYOUT_NO_SLOT);
+		return false;
 	default: return false;
 	}
 }

@@ -1,138 +1,162 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dump.h"
-#include "log.h"
+#include "utf8.h"
 
 #define SHOWN 60 /* bytes of properties in a line for people */
 
-/* Everything about one client, as far as it would hold still. */
-struct row_seen {
-	struct entry_seen entry;
-	uint32_t slot;
-	uint32_t heartbeat, taken, pinned, backlog;
-	uint32_t length; /* of properties; 0: none, or not to be had */
-	uint64_t version;
-	const struct client_counters *counters;
-	char *properties;
+/* Everybody who is shown; the properties of all stand in one text. */
+struct crowd {
+	struct view *views;
+	struct view **order;
+	size_t *properties; /* by place in views: where its properties begin */
+	uint32_t count;
+	struct text text;
 };
 
-static const char *
-state_name(uint32_t state)
+static bool
+make_room(struct crowd *c, uint32_t room)
 {
-	static const char *const names[] = {"free", "handshake", "open", "leaving"};
+	struct view *views = realloc(c->views, room * sizeof(*views));
+	size_t *properties = realloc(c->properties, room * sizeof(*properties));
 
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+	if (views != NULL)
+		c->views = views;
+	if (properties != NULL)
+		c->properties = properties;
+	return views != NULL && properties != NULL;
 }
 
+/* All that fit, in the order that was asked for.  False if there is no memory. */
 static bool
-look(const struct dump *d, uint32_t slot, char *buffer, struct row_seen *row)
+gather(const struct dump *d, struct crowd *c)
 {
-	const struct slot *s = segment_slot(d->header, slot);
+	const struct header *h = d->header;
+	char *properties = malloc(h->limits.max_properties);
+	uint32_t room = 0;
+	bool fine = properties != NULL;
 
-	if (!segment_look(d->header, slot, &row->entry) || row->entry.state == ENTRY_FREE)
+	for (uint32_t slot = 0; fine && slot < h->limits.max_clients; slot++) {
+		if (c->count == room && !make_room(c, room = 2 * room + 64)) {
+			fine = false;
+			break;
+		}
+		if (!view_take(h, &d->now, slot, properties, &c->views[c->count]) ||
+		    !choose_fits(&d->choice, &c->views[c->count]))
+			continue;
+		c->properties[c->count] = c->text.length;
+		text_add(&c->text, properties, c->views[c->count].length);
+		c->count++;
+	}
+	free(properties);
+	c->order = fine ? malloc((c->count + 1) * sizeof(struct view *)) : NULL;
+	if (c->order == NULL || c->text.failed)
 		return false;
-	row->slot = slot;
-	row->heartbeat = load_relaxed(&s->heartbeat);
-	row->taken = load_relaxed(&s->taken);
-	row->pinned = load_relaxed(&s->pinned);
-	row->backlog = load_relaxed(&s->backlog);
-	row->counters = &s->counters;
-	row->properties = buffer;
-	row->version = slot_read(s, d->header->layout.buffer_size, buffer,
-	    d->header->limits.max_properties, &row->length);
-	if (row->version == UINT64_MAX)
-		row->length = 0;
+	for (uint32_t i = 0; i < c->count; i++)
+		c->order[i] = &c->views[i];
+	qsort_r(c->order, c->count, sizeof(struct view *), choose_compare,
+	    (void *)(uintptr_t)&d->choice);
 	return true;
 }
 
-static double
-age(const struct dump *d, const struct row_seen *row)
+static const char *
+properties_of(const struct crowd *c, const struct view *v)
 {
-	uint64_t since = row->entry.since;
-
-	return d->now_boot_ms > since ? (double)(d->now_boot_ms - since) / 1000 : 0;
-}
-
-static json_t *
-properties(const struct row_seen *row)
-{
-	json_t *value;
-
-	if (row->length == 0)
-		return row->version == UINT64_MAX ? json_null() : json_object();
-	/* Numbers keep their digits only as text; as a value when jansson can hold it. */
-	value = json_loadb(row->properties, row->length, JSON_ALLOW_NUL, NULL);
-	return value != NULL ? value : dump_string(row->properties, row->length);
-}
-
-static json_t *
-to_json(const struct dump *d, const struct row_seen *row)
-{
-	json_t *counters = json_object();
-
-#define COUNTER_C(name, unit, help) \
-	json_object_set_new(        \
-	    counters, #name, json_integer((json_int_t)load_relaxed(&row->counters->name)));
-#include "counters.def"
-	return json_pack("{s:i, s:i, s:o, s:o, s:s, s:f, s:i, s:i, s:i, s:o, s:o}", "slot",
-	    (int)row->slot, "pid", (int)row->entry.pid, "token",
-	    dump_string(row->entry.token, strlen(row->entry.token)), "peer",
-	    dump_string(row->entry.peer, strlen(row->entry.peer)), "state",
-	    state_name(row->entry.state), "age", age(d, row), "tick", (int)row->taken, "pinned",
-	    (int)row->pinned, "backlog", (int)row->backlog, "properties", properties(row),
-	    "counters", counters);
+	return c->text.bytes + c->properties[v - c->views];
 }
 
 static void
 print_head(void)
 {
-	printf("%5s %8s %-32s %-22s %9s %-9s %8s %9s %9s %9s %s\n", "SLOT", "PID", "TOKEN",
-	    "PEER", "AGE", "STATE", "TICK", "RX", "TX", "BACKLOG", "PROPERTIES");
+	printf("%5s %8s %-32s %-22s %9s %-9s %8s %6s %7s %9s %9s %9s %s\n", "SLOT", "PID",
+	    "TOKEN", "PEER", "AGE", "STATE", "TICK", "BEHIND", "PONG", "RX", "TX", "BACKLOG",
+	    "PROPERTIES");
+}
+
+/* Quotes are harmless here and JSON is full of them; control characters are not. */
+static void
+print_properties(const struct view *v, const char *properties)
+{
+	size_t shown = v->length < SHOWN ? v->length : utf8_whole(properties, SHOWN);
+	uint32_t state = 0;
+	bool good = utf8_check(&state, properties, shown) == shown && state == 0;
+
+	for (size_t i = 0; i < shown; i++) {
+		unsigned char c = (unsigned char)properties[i];
+		bool control = c < 0x20 || c == 0x7f ||
+			       (c == 0xc2 && (unsigned char)properties[i + 1] < 0xa0);
+
+		putchar(control || (c >= 0x80 && !good) ? '?' : c);
+	}
+	puts(v->length > shown ? "..." : "");
 }
 
 static void
-print_row(const struct dump *d, const struct row_seen *row)
+print_row(const struct view *v, const char *properties)
 {
-	char token[160], peer[256], text[4 * SHOWN + 4];
-	uint32_t shown = row->length < SHOWN ? row->length : SHOWN;
+	char pong[16] = "-";
 
-	log_escape(token, sizeof(token), row->entry.token, strlen(row->entry.token));
-	log_escape(peer, sizeof(peer), row->entry.peer, strlen(row->entry.peer));
-	/* Quotes are harmless here and JSON is full of them. */
-	for (uint32_t i = 0; i < shown; i++) {
-		unsigned char c = (unsigned char)row->properties[i];
+	if (v->pong_ms != VIEW_NEVER)
+		snprintf(pong, sizeof(pong), "%.1f", (double)v->pong_ms / 1000);
+	printf("%5u %8u %-32s %-22s %9.1f %-9s %8u %6u %7s %9" PRIu64 " %9" PRIu64 " %9u ",
+	    v->slot, v->entry.pid, dump_plain(v->entry.token), dump_plain(v->entry.peer),
+	    (double)v->age_ms / 1000, view_state(v), v->taken, v->behind, pong,
+	    v->counters.received_packets, v->counters.delivered, v->backlog);
+	print_properties(v, properties);
+}
 
-		text[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+static void
+print_counter(const char *name, uint64_t n, const char *unit, const char *help)
+{
+	if (n != 0)
+		printf("      %-20s %15" PRIu64 " %-8s %s\n", name, n, unit, help);
+}
+
+/* What it has counted, as far as there was something to count. */
+static void
+print_counters(const struct view_counters *n)
+{
+#define COUNTER_C(name, unit, help) print_counter(#name, n->name, unit, help);
+#include "counters.def"
+}
+
+static void
+write_json(const struct crowd *c, struct text *out)
+{
+	text_string(out, "[");
+	for (uint32_t i = 0; i < c->count; i++) {
+		text_string(out, i == 0 ? "\n" : ",\n");
+		view_json(c->order[i], properties_of(c, c->order[i]), out);
 	}
-	printf("%5u %8u %-32s %-22s %9.1f %-9s %8u %9llu %9llu %9u %.*s%s\n", row->slot,
-	    row->entry.pid, token, peer, age(d, row), state_name(row->entry.state), row->taken,
-	    (unsigned long long)load_relaxed(&row->counters->received_packets),
-	    (unsigned long long)load_relaxed(&row->counters->delivered), row->backlog,
-	    (int)shown, text, row->length > shown ? "..." : "");
+	text_string(out, "\n]\n");
 }
 
 int
-dump_clients(const struct dump *d)
+dump_clients(struct dump *d)
 {
-	char *buffer = malloc(d->header->limits.max_properties + 1UL);
-	json_t *list = d->json ? json_array() : NULL;
+	struct crowd c = {0};
+	struct text out = {0};
+	int code = DUMP_FINE;
 
-	if (buffer == NULL)
-		return -1;
-	if (!d->json)
+	if (!gather(d, &c)) {
+		code = dump_failed();
+	} else if (d->json) {
+		write_json(&c, &out);
+		code = dump_text(&out);
+	} else {
 		print_head();
-	for (uint32_t slot = 0; slot < d->header->limits.max_clients; slot++) {
-		struct row_seen row;
-
-		if (!look(d, slot, buffer, &row))
-			continue;
-		if (d->json)
-			json_array_append_new(list, to_json(d, &row));
-		else
-			print_row(d, &row);
+		for (uint32_t i = 0; i < c.count; i++) {
+			print_row(c.order[i], properties_of(&c, c.order[i]));
+			if (d->full)
+				print_counters(&c.order[i]->counters);
+		}
 	}
-	free(buffer);
-	return d->json ? dump_json(list) : 0;
+	text_clear(&c.text, 0);
+	free(c.views);
+	free(c.order);
+	free(c.properties);
+	return code;
 }

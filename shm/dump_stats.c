@@ -70,7 +70,7 @@ age(const struct dump *d)
 {
 	uint64_t began = d->header->created_boot;
 
-	return d->now_boot_ms > began ? (double)(d->now_boot_ms - began) / 1000 : 0;
+	return d->now.boot_ms > began ? (double)(d->now.boot_ms - began) / 1000 : 0;
 }
 
 static json_t *
@@ -133,20 +133,17 @@ static int
 print_prometheus(const struct totals *t)
 {
 	struct text out = {0};
-	int result;
 
 	prometheus_write(t, &out);
-	result = out.failed || fwrite(out.bytes, 1, out.length, stdout) != out.length ? -1 : 0;
-	text_clear(&out, 0);
-	return result;
+	return dump_text(&out);
 }
 
 int
-dump_stats(const struct dump *d)
+dump_stats(struct dump *d)
 {
 	struct totals t;
 
-	totals_take(d->header, d->live, d->now_boot_ms, &t);
+	totals_take(d->header, d->live, d->now.boot_ms, &t);
 	if (d->prometheus)
 		return print_prometheus(&t);
 	if (d->json)
@@ -154,5 +151,5 @@ dump_stats(const struct dump *d)
 		    "gauges", gauges_json(&t), "counters", counters_json(&t), "histograms",
 		    histograms_json(&t)));
 	print_all(d, &t);
-	return 0;
+	return DUMP_FINE;
 }

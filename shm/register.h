@@ -49,6 +49,9 @@ enum register_kind {
 	REGISTER_LEAVE,   /* from a listener: it goes; end if nobody is left */
 	REGISTER_YIELD,   /* from a listener: end, another ticker takes over */
 	REGISTER_RETIRE,  /* from a listener: it serves another segment from now on */
+	REGISTER_KICK,    /* from rosterd-dump: have the client of that token closed */
+	REGISTER_KILL,    /* from rosterd-dump: kill its process */
+	REGISTER_DONE, /* from the ticker to rosterd-dump; REFUSED: there is no such client */
 };
 
 struct register_message {

@@ -172,7 +172,7 @@ Test(dump, says_by_its_exit_code_what_is_wrong)
 	cr_assert_eq(exit_of("--name no-such-instance"), 66);
 	cr_assert_eq(exit_of("--name ../etc"), 64);
 	cr_assert_eq(exit_of("--file /etc/passwd"), 65);
-	cr_assert_eq(exit_of("nonsense"), 66);
+	cr_assert_eq(exit_of("nonsense"), 64);
 	cr_assert_eq(exit_of("--nonsense"), 64);
 	cr_assert_eq(exit_of("--help"), 0);
 }

@@ -112,6 +112,7 @@ Test(logs, every_session_has_one_end)
 	server_start(&s, NULL);
 	for (int i = 0; i < 4; i++)
 		roster_open(&r[i], &w[i], s.port);
+	cr_assert(server_await_log(&s, "client-open", 4, 5000));
 	line = last_line(&s, r[3].me);
 	pid = (pid_t)atoi(value_of(line, "pid"));
 	free(line);
