@@ -31,7 +31,8 @@ DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_
 	check_header check_directory check_slots check_mail check_commons check_snapshot
 CHILD := child greet serve farewell confine cage filter refusal seat inbound frames request answer \
 	page status websocket message packet properties session outbox outbound roster mailbag
-SERVER := options listener keeper spawn sockets ticker adopt reception tick watch departure \
+SERVER := inherit options rows usage conf listener ports keeper spawn sockets ticker adopt reception \
+	tick watch departure \
 	drain guard latch post parcel registry render kill kick bells books events roll peer
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
@@ -79,15 +80,15 @@ else ifeq ($(FLAVOUR),clang)
 CC := clang
 endif
 
-LIBS_TESTS := -lcriterion -lwebsockets -ljansson -lseccomp -lbsd
+LIBS_TESTS := -lcriterion -lwebsockets -ljansson -linih -lseccomp -lbsd
 ifeq ($(LINK),static)
 # The libraries mention name services, which this program never asks, and about
 # which the linker warns in every static link: -w is for that alone.
 LINK_PRODUCT := $(LINK_FLAGS) -static -Wl,-w
-LIBS := -lwebsockets -ljansson -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
+LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
 else
 LINK_PRODUCT := $(LINK_FLAGS)
-LIBS := -lwebsockets -ljansson -lseccomp -lbsd
+LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd
 endif
 
 objects = $(patsubst %,$(OUT)/obj/$(1)/%.o,$(2))

@@ -27,6 +27,7 @@ need libwebsockets-dev /usr/include/libwebsockets.h
 need libjansson-dev /usr/include/jansson.h
 need libseccomp-dev /usr/include/seccomp.h
 need libbsd-dev /usr/include/bsd/unistd.h
+need libinih-dev /usr/include/ini.h
 need libssl-dev /usr/include/openssl/ssl.h
 need zlib1g-dev /usr/include/zlib.h
 need libcap-dev /usr/include/sys/capability.h

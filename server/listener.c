@@ -15,10 +15,10 @@
 #include "../shm/fault.h"
 #include "../shm/log.h"
 #include "keeper.h"
+#include "ports.h"
 #include "sockets.h"
 #include "spawn.h"
 
-#define SOCKETS_MAX OPTIONS_LIST_MAX
 #define DRAIN_MS 10000      /* for clients to go when the server does */
 #define RESTART_MIN_MS 50   /* before a ticker is started again ... */
 #define RESTART_MAX_MS 2000 /* ... at most, when it dies again and again */
@@ -34,8 +34,7 @@ struct listener {
 	struct front *front; /* our page of the segment, mapped writable; or NULL */
 	int epoll;
 	int signals;
-	int sockets[SOCKETS_MAX];
-	unsigned socket_count;
+	struct ports ports;
 	bool accepting; /* the sockets are watched */
 	bool draining;
 	uint64_t restart_ms; /* when to start the next ticker; 0: one is there */
@@ -60,11 +59,11 @@ accept_or_not(struct listener *l)
 
 	if (want == l->accepting)
 		return;
-	for (unsigned i = 0; i < l->socket_count; i++) {
+	for (unsigned i = 0; i < l->ports.count; i++) {
 		if (want)
-			watch(l, l->sockets[i], SOURCE_SOCKET, i);
+			watch(l, l->ports.all[i].fd, SOURCE_SOCKET, i);
 		else
-			epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->sockets[i], NULL);
+			epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->ports.all[i].fd, NULL);
 	}
 	l->accepting = want;
 }
@@ -163,8 +162,8 @@ on_socket(struct listener *l, unsigned number)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct sockaddr_storage address = {0};
 		socklen_t length = sizeof(address);
-		int client = accept4(
-		    l->sockets[number], (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
+		int client = accept4(l->ports.all[number].fd, (struct sockaddr *)&address,
+		    &length, SOCK_CLOEXEC);
 
 		if (client < 0) {
 			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
@@ -271,40 +270,16 @@ open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int
-open_sockets(struct listener *l)
-{
-	static const char *const usual[] = {"127.0.0.1:13372", "[::1]:13372"};
-	const struct options_list *wanted = &l->options->listen;
-	unsigned count = wanted->count > 0 ? wanted->count : 2;
-
-	for (unsigned i = 0; i < count; i++) {
-		const char *address = wanted->count > 0 ? wanted->items[i] : usual[i];
-		int fd = sockets_listen(address);
-
-		/* A machine without IPv6 is served without it, unless it was asked for. */
-		if (fd < 0 && !(wanted->count == 0 && i == 1))
-			return -1;
-		if (fd >= 0)
-			l->sockets[l->socket_count++] = fd;
-	}
-	return 0;
-}
-
 static void
 set_title(const struct listener *l)
 {
 	char title[256], name[PEER_LENGTH];
-	size_t used = 0;
 
-	title[0] = '\0';
-	for (unsigned i = 0; i < l->socket_count; i++) {
-		sockets_own_name(l->sockets[i], name);
-		used += (size_t)snprintf(title + used, sizeof(title) - used, " %s", name);
+	for (unsigned i = 0; i < l->ports.count; i++) {
+		sockets_own_name(l->ports.all[i].fd, name);
 		log_info("listening", "address=%s", name);
-		if (used >= sizeof(title))
-			break;
 	}
+	ports_title(&l->ports, title, sizeof(title));
 	setproctitle("listener%s", title);
 }
 
@@ -321,7 +296,7 @@ tell_ready(const struct listener *l)
 }
 
 static int
-set_up(struct listener *l, const struct options *options)
+set_up(struct listener *l, const struct options *options, const struct inherit *given)
 {
 	memset(l, 0, sizeof(*l));
 	l->options = options;
@@ -333,7 +308,7 @@ set_up(struct listener *l, const struct options *options)
 		log_error("setup", "errno=\"%s\"", strerror(errno));
 		return EXIT_SYSTEM;
 	}
-	if (open_sockets(l) < 0)
+	if (ports_open(&l->ports, options, given) < 0)
 		return EXIT_CONFIG;
 	keeper_prepare(&l->keeper, options, NULL);
 	if (keeper_start(&l->keeper) < 0)
@@ -367,11 +342,11 @@ is_over(const struct listener *l, uint64_t now)
 }
 
 int
-listener_run(const struct options *options)
+listener_run(const struct options *options, const struct inherit *given)
 {
 	static struct listener listener;
 	struct listener *l = &listener;
-	int code = set_up(l, options);
+	int code = set_up(l, options, given);
 
 	if (code != EXIT_FINE)
 		return code;
@@ -391,6 +366,7 @@ listener_run(const struct options *options)
 		}
 		restart_ticker(l, clock_ms());
 	}
+	ports_close(&l->ports);
 	log_info("over", "children=%u", l->children.running);
 	return EXIT_FINE;
 }

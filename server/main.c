@@ -1,8 +1,9 @@
 /*
  * main.c - the table of contents: a rosterd that is started becomes a listener.
  *
- *	options.c	what the operator wants
- *	listener.c	accepts (sockets.c), has served (spawn.c), keeps the
+ *	inherit.c	how it was started: what it was given
+ *	options.c	what the operator wants (conf.c: from a file)
+ *	listener.c	accepts (ports.c, sockets.c), has served (spawn.c), keeps the
  *			ticker going (keeper.c)
  *	ticker.c	the process that owns the truth (see ticker.h)
  *	../child/	the process that serves one client (see child.h)
@@ -18,18 +19,32 @@
 int
 main(int argc, char **argv)
 {
+	struct inherit given;
 	struct options options;
 	enum log_level level;
 
 	/* First: it moves the arguments away from where titles are written. */
 	setproctitle_init(argc, argv, environ);
+	inherit_find(&given);
+	if (given.mute) {
+		log_to_syslog(LOG_SYSLOG);
+		options_log_only();
+	}
 	log_open();
 	switch (options_read(&options, argc, argv)) {
 	case OPTIONS_DONE: return EXIT_FINE;
 	case OPTIONS_BAD: return EXIT_USAGE;
+	case OPTIONS_WRONG: return EXIT_CONFIG;
+	case OPTIONS_CHECK: options_print(&options); return EXIT_FINE;
 	case OPTIONS_RUN: break;
 	}
 	if (log_level_named(options.log_level, &level))
 		log_set_level(level);
-	return listener_run(&options);
+	if (given.kind == INHERIT_BAD) {
+		log_error("bad-sockets", "why=\"%s\"", given.why);
+		return EXIT_CONFIG;
+	}
+	if (given.kind == INHERIT_GONE)
+		return EXIT_FINE;
+	return listener_run(&options, &given);
 }

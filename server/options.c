@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -11,40 +12,49 @@
 
 #include "../shm/log.h"
 #include "../shm/segment.h"
+#include "conf.h"
+#include "rows.h"
+#include "usage.h"
 
 #ifndef ROSTERD_VERSION
 #define ROSTERD_VERSION "unknown"
 #endif
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_LIST };
+enum { CODE_HELP = 1000, CODE_VERSION, CODE_CHECK };
 
-struct option_row {
-	const char *name;
-	const char *argument;
-	const char *help;
-	enum kind kind;
-	size_t offset; /* in struct options */
-	const char *text;
-	uint32_t number, least, most;
+/* While the sources are taken together. */
+struct reading {
+	struct options *o;
+	enum usage_source from;
+	enum usage_source *sources; /* of each row */
 };
 
-static const struct option_row rows[] = {
-#define OPTION_TEXT(field, name, argument, initial, help) \
-	{name, argument, help, KIND_TEXT, offsetof(struct options, field), initial, 0, 0, 0},
-#define OPTION_NUMBER(field, name, argument, initial, least, most, help)                    \
-	{name, argument, help, KIND_NUMBER, offsetof(struct options, field), NULL, initial, \
-	    least, most},
-#define OPTION_LIST(field, name, argument, help) \
-	{name, argument, help, KIND_LIST, offsetof(struct options, field), NULL, 0, 0, 0},
-#include "options.def"
-};
+static bool quiet; /* stderr is not for people */
 
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+void
+options_log_only(void)
+{
+	quiet = true;
+}
 
-enum { CODE_HELP = 1000, CODE_VERSION };
+void
+options_complain(const char *format, ...)
+{
+	char text[512], safe[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (quiet)
+		log_error("bad-option", "why=\"%s\"",
+		    log_escape(safe, sizeof(safe), text, strlen(text)));
+	else
+		fprintf(stderr, "rosterd: %s\n", text);
+}
 
 static void *
-field(struct options *o, const struct option_row *row)
+field(struct options *o, const struct rows_option *row)
 {
 	return (char *)o + row->offset;
 }
@@ -53,16 +63,16 @@ static void
 set_defaults(struct options *o)
 {
 	memset(o, 0, sizeof(*o));
-	for (size_t i = 0; i < ROWS; i++) {
-		if (rows[i].kind == KIND_TEXT)
-			*(const char **)field(o, &rows[i]) = rows[i].text;
-		else if (rows[i].kind == KIND_NUMBER)
-			*(uint32_t *)field(o, &rows[i]) = rows[i].number;
+	for (size_t i = 0; i < ROWS_COUNT; i++) {
+		if (rows_all[i].kind == ROWS_TEXT)
+			*(const char **)field(o, &rows_all[i]) = rows_all[i].text;
+		else if (rows_all[i].kind == ROWS_NUMBER)
+			*(uint32_t *)field(o, &rows_all[i]) = rows_all[i].number;
 	}
 }
 
 static bool
-parse_number(const char *text, const struct option_row *row, uint32_t *number)
+parse_number(const char *text, const struct rows_option *row, uint32_t *number)
 {
 	unsigned long long value;
 	char *end;
@@ -84,35 +94,45 @@ parse_number(const char *text, const struct option_row *row, uint32_t *number)
 	return true;
 }
 
+/* A list of one source replaces that of the source before it. */
 static bool
-apply(struct options *o, const struct option_row *row, const char *text)
+apply_list(struct reading *r, const struct rows_option *row, const char *text, bool first)
 {
-	struct options_list *list;
+	struct options_list *list = field(r->o, row);
 
+	if (first)
+		list->count = 0;
+	if (list->count == OPTIONS_LIST_MAX) {
+		options_complain("--%s: more than %d times", row->name, OPTIONS_LIST_MAX);
+		return false;
+	}
+	list->items[list->count++] = text;
+	return true;
+}
+
+static bool
+apply(struct reading *r, const struct rows_option *row, const char *text)
+{
+	enum usage_source *source = &r->sources[row - rows_all];
+	bool first = *source != r->from;
+
+	*source = r->from;
 	switch (row->kind) {
-	case KIND_TEXT: *(const char **)field(o, row) = text; return true;
-	case KIND_NUMBER:
-		if (parse_number(text, row, field(o, row)))
+	case ROWS_TEXT: *(const char **)field(r->o, row) = text; return true;
+	case ROWS_NUMBER:
+		if (parse_number(text, row, field(r->o, row)))
 			return true;
-		fprintf(stderr, "rosterd: --%s: \"%s\" is not a number from %u to %u\n",
-		    row->name, text, row->least, row->most);
+		options_complain("--%s: \"%s\" is not a number from %u to %u", row->name, text,
+		    row->least, row->most);
 		return false;
-	case KIND_LIST:
-		list = field(o, row);
-		if (list->count < OPTIONS_LIST_MAX) {
-			list->items[list->count++] = text;
-			return true;
-		}
-		fprintf(
-		    stderr, "rosterd: --%s: more than %d times\n", row->name, OPTIONS_LIST_MAX);
-		return false;
+	case ROWS_LIST: return apply_list(r, row, text, first);
 	}
 	return false;
 }
 
 /* ROSTERD_MAX_CLIENTS for max-clients. */
 static const char *
-from_environment(const struct option_row *row)
+from_environment(const struct rows_option *row)
 {
 	char name[64] = "ROSTERD_";
 	size_t at = strlen(name);
@@ -124,78 +144,88 @@ from_environment(const struct option_row *row)
 }
 
 static bool
-read_environment(struct options *o)
+read_environment(struct reading *r)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		const char *text = from_environment(&rows[i]);
+	r->from = USAGE_ENVIRONMENT;
+	for (size_t i = 0; i < ROWS_COUNT; i++) {
+		const char *text = from_environment(&rows_all[i]);
 
-		if (text != NULL && *text != '\0' && !apply(o, &rows[i], text))
+		if (text != NULL && *text != '\0' && !apply(r, &rows_all[i], text))
 			return false;
 	}
 	return true;
 }
 
-static void
-help(void)
+/* A line of the file. */
+static bool
+apply_line(void *context, const char *key, const char *value)
 {
-	printf("usage: rosterd [OPTION]...\n\n"
-	       "A WebSocket server that keeps a roster: who is connected, and what each "
-	       "of them\n"
-	       "says about itself.  Every client is served by a process of its own.\n\n");
-	for (size_t i = 0; i < ROWS; i++) {
-		char left[40];
+	for (size_t i = 0; i < ROWS_COUNT; i++) {
+		char *copy;
 
-		snprintf(left, sizeof(left), "--%s %s", rows[i].name, rows[i].argument);
-		printf("  %-26s %s", left, rows[i].help);
-		if (rows[i].kind == KIND_NUMBER && rows[i].number != 0)
-			printf(" (%u)", rows[i].number);
-		if (rows[i].kind == KIND_TEXT && rows[i].text != NULL)
-			printf(" (%s)", rows[i].text);
-		putchar('\n');
+		if (strcmp(rows_all[i].name, key) != 0 || strcmp(key, "config") == 0)
+			continue;
+		if (*value == '\0')
+			return true;
+		/* It is read again only by another process (handover.h). */
+		if ((copy = strdup(value)) == NULL)
+			return false;
+		return apply(context, &rows_all[i], copy);
 	}
-	printf("  %-26s %s\n", "--help", "show this");
-	printf("  %-26s %s\n\n", "--version", "show the version");
-	printf("Each option is also read from the environment: ROSTERD_MAX_CLIENTS and "
-	       "so on.\n");
+	options_complain("\"%s\" is not an option", key);
+	return false;
+}
+
+static bool
+read_file(struct reading *r, const char *path)
+{
+	r->from = USAGE_FILE;
+	return path == NULL || conf_read(path, apply_line, r) == 0;
+}
+
+static void
+make_longs(struct option longs[ROWS_COUNT + 4])
+{
+	memset(longs, 0, (ROWS_COUNT + 4) * sizeof(*longs));
+	for (size_t i = 0; i < ROWS_COUNT; i++)
+		longs[i] = (struct option){rows_all[i].name, required_argument, NULL, (int)i};
+	longs[ROWS_COUNT] = (struct option){"help", no_argument, NULL, CODE_HELP};
+	longs[ROWS_COUNT + 1] = (struct option){"version", no_argument, NULL, CODE_VERSION};
+	longs[ROWS_COUNT + 2] = (struct option){"check", no_argument, NULL, CODE_CHECK};
 }
 
 static enum options_result
-read_arguments(struct options *o, int argc, char **argv)
+read_arguments(struct reading *r, int argc, char **argv)
 {
-	struct option longs[ROWS + 3];
-	bool listed[ROWS] = {false};
+	enum options_result result = OPTIONS_RUN;
+	struct option longs[ROWS_COUNT + 4];
 	int code;
 
-	memset(longs, 0, sizeof(longs));
-	for (size_t i = 0; i < ROWS; i++)
-		longs[i] = (struct option){rows[i].name, required_argument, NULL, (int)i};
-	longs[ROWS] = (struct option){"help", no_argument, NULL, CODE_HELP};
-	longs[ROWS + 1] = (struct option){"version", no_argument, NULL, CODE_VERSION};
+	make_longs(longs);
+	r->from = USAGE_ARGUMENT;
+	opterr = !quiet;
+	optind = 0; /* from the start, whoever has called it before */
 	while ((code = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (code == CODE_HELP) {
-			help();
+			usage_help();
 			return OPTIONS_DONE;
 		}
 		if (code == CODE_VERSION) {
 			printf("rosterd %s\n", ROSTERD_VERSION);
 			return OPTIONS_DONE;
 		}
-		if (code < 0 || code >= (int)ROWS)
+		if (code == CODE_CHECK)
+			result = OPTIONS_CHECK;
+		else if (code < 0 || code >= (int)ROWS_COUNT)
 			return OPTIONS_BAD;
-		/* A list on the command line replaces the one of the environment. */
-		if (rows[code].kind == KIND_LIST && !listed[code])
-			memset(field(o, &rows[code]), 0, sizeof(struct options_list));
-		listed[code] = true;
-		if (!apply(o, &rows[code], optarg))
-			return OPTIONS_BAD;
+		else if (!apply(r, &rows_all[code], optarg))
+			return OPTIONS_WRONG;
 	}
 	if (optind == argc)
-		return OPTIONS_RUN;
-	fprintf(stderr, "rosterd: \"%s\" is not an option\n", argv[optind]);
+		return result;
+	options_complain("\"%s\" is not an option", argv[optind]);
 	return OPTIONS_BAD;
 }
-
-_Static_assert(CHILD_NETWORKS_MAX >= OPTIONS_LIST_MAX, "a list has to fit");
 
 static bool
 good_networks(const struct options_list *list)
@@ -205,8 +235,7 @@ good_networks(const struct options_list *list)
 	for (unsigned i = 0; i < list->count; i++) {
 		if (cidr_parse(list->items[i], &network))
 			continue;
-		fprintf(stderr, "rosterd: --status-from: \"%s\" is not a network\n",
-		    list->items[i]);
+		options_complain("--status-from: \"%s\" is not a network", list->items[i]);
 		return false;
 	}
 	return true;
@@ -226,40 +255,82 @@ sandbox_named(const char *name, enum child_sandbox *sandbox)
 	return false;
 }
 
-enum options_result
-options_read(struct options *o, int argc, char **argv)
+/* What only shows when all is there. */
+static bool
+is_sound(const struct options *o)
 {
-	enum options_result result;
 	struct limits limits;
 	struct layout layout;
 	enum log_level level;
 	enum child_sandbox sandbox;
 
-	set_defaults(o);
-	if (!read_environment(o))
-		return OPTIONS_BAD;
-	if ((result = read_arguments(o, argc, argv)) != OPTIONS_RUN)
-		return result;
 	if (!segment_name_good(o->name)) {
-		fprintf(stderr, "rosterd: --name: letters, digits, '-', '_' and '.' only\n");
-		return OPTIONS_BAD;
+		options_complain("--name: letters, digits, '-', '_' and '.' only");
+		return false;
 	}
 	if (!sandbox_named(o->sandbox, &sandbox)) {
-		fprintf(stderr, "rosterd: --sandbox: on, report or off\n");
-		return OPTIONS_BAD;
+		options_complain("--sandbox: on, report or off");
+		return false;
 	}
 	if (!log_level_named(o->log_level, &level)) {
-		fprintf(stderr, "rosterd: --log-level: error, warning, info or debug\n");
-		return OPTIONS_BAD;
+		options_complain("--log-level: error, warning, info or debug");
+		return false;
 	}
 	if (!good_networks(&o->status_from))
-		return OPTIONS_BAD;
+		return false;
+	if (options_mode(o->socket_mode) == 0) {
+		options_complain("--socket-mode: permissions in octal, as in 0660");
+		return false;
+	}
 	options_limits(o, &limits);
 	if (layout_compute(&limits, &layout) < 0) {
-		fprintf(stderr, "rosterd: these limits need too much address space together\n");
-		return OPTIONS_BAD;
+		options_complain("these limits need too much address space together");
+		return false;
 	}
-	return OPTIONS_RUN;
+	return true;
+}
+
+static enum usage_source sources[ROWS_COUNT];
+
+/* All sources are read twice, because two of them may name the third. */
+enum options_result
+options_read(struct options *o, int argc, char **argv)
+{
+	struct reading r = {.o = o, .sources = sources};
+	enum options_result result;
+	const char *path;
+
+	memset(sources, 0, sizeof(sources));
+	set_defaults(o);
+	if (!read_environment(&r))
+		return OPTIONS_WRONG;
+	if ((result = read_arguments(&r, argc, argv)) != OPTIONS_RUN && result != OPTIONS_CHECK)
+		return result;
+	path = o->config;
+	memset(sources, 0, sizeof(sources));
+	set_defaults(o);
+	if (!read_file(&r, path))
+		return OPTIONS_WRONG;
+	(void)read_environment(&r);
+	(void)read_arguments(&r, argc, argv);
+	return is_sound(o) ? result : OPTIONS_WRONG;
+}
+
+void
+options_print(const struct options *o)
+{
+	for (size_t i = 0; i < ROWS_COUNT; i++)
+		if (i != ROWS_INDEX_config)
+			usage_print(&rows_all[i], o, sources[i]);
+}
+
+mode_t
+options_mode(const char *text)
+{
+	char *end;
+	unsigned long mode = strtoul(text, &end, 8);
+
+	return *text != '\0' && *end == '\0' && mode <= 0777 ? (mode_t)mode : 0;
 }
 
 void

@@ -1,13 +1,14 @@
 /*
  * options.h - what the operator wants.
  *
- * A value comes from the command line, else from the environment, else it is
- * the default in options.def.
+ * A value comes from the command line, else from the environment, else from
+ * the file that --config names, else it is the default in options.def.
  */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../child/child.h"
 #include "../shm/layout.h"
@@ -36,13 +37,25 @@ struct options {
 };
 
 enum options_result {
-	OPTIONS_RUN,  /* go on */
-	OPTIONS_DONE, /* --help or --version was answered */
-	OPTIONS_BAD,  /* it was said what is wrong */
+	OPTIONS_RUN,   /* go on */
+	OPTIONS_CHECK, /* --check: say what it comes to, and end */
+	OPTIONS_DONE,  /* --help or --version was answered */
+	OPTIONS_BAD,   /* no such option; it was said which (EXIT_USAGE) */
+	OPTIONS_WRONG, /* a value or the file is wrong; it was said how (EXIT_CONFIG) */
 };
+
+/* Before that: stderr is not for people; complaints go to the log. */
+void options_log_only(void);
+void options_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Take all sources together.  Text is not copied: it stays where argv and environ lead. */
 enum options_result options_read(struct options *o, int argc, char **argv);
+
+/* What came of it, as lines of a file for --config, each with its source, on stdout. */
+void options_print(const struct options *o);
+
+/* --socket-mode as a number; 0 if it is none. */
+mode_t options_mode(const char *text);
 
 /* The parts of it that others want to know. */
 void options_limits(const struct options *o, struct limits *limits);

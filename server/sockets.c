@@ -27,7 +27,7 @@ parse_unix(const char *path, struct sockaddr_storage *out, socklen_t *length)
 {
 	struct sockaddr_un *un = (struct sockaddr_un *)out;
 
-	if (*path == '\0' || strlen(path) >= sizeof(un->sun_path))
+	if (*path == '\0' || strlen(path) >= sizeof(un->sun_path) || strchr(path, '\n') != NULL)
 		return -1;
 	un->sun_family = AF_UNIX;
 	strcpy(un->sun_path, path);
@@ -56,6 +56,12 @@ parse_inet(const char *host, uint16_t port, struct sockaddr_storage *out, sockle
 	return -1;
 }
 
+const char *
+sockets_path(const char *address)
+{
+	return strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
+}
+
 static int
 parse(const char *text, struct sockaddr_storage *out, socklen_t *length)
 {
@@ -65,8 +71,8 @@ parse(const char *text, struct sockaddr_storage *out, socklen_t *length)
 	size_t size;
 
 	memset(out, 0, sizeof(*out));
-	if (strncmp(text, "unix:", 5) == 0)
-		return parse_unix(text + 5, out, length);
+	if (sockets_path(text) != NULL)
+		return parse_unix(sockets_path(text), out, length);
 	if (colon == NULL || colon[1] < '0' || colon[1] > '9')
 		return -1;
 	port = strtoul(colon + 1, &end, 10);
@@ -113,8 +119,19 @@ set_options(int fd, int family)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
 }
 
+/* The file of a Unix socket has its permissions from the first moment on. */
+static int
+bind_with_mode(int fd, const struct sockaddr_storage *address, socklen_t length, mode_t mode)
+{
+	mode_t before = umask(~mode & 0777);
+	int result = bind(fd, (const struct sockaddr *)address, length);
+
+	umask(before);
+	return result;
+}
+
 int
-sockets_listen(const char *text)
+sockets_listen(const char *text, mode_t mode)
 {
 	struct sockaddr_storage address;
 	socklen_t length = 0;
@@ -126,8 +143,7 @@ sockets_listen(const char *text)
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0) {
 		set_options(fd, address.ss_family);
-		if (bind(fd, (struct sockaddr *)&address, length) == 0 &&
-		    listen(fd, BACKLOG) == 0)
+		if (bind_with_mode(fd, &address, length, mode) == 0 && listen(fd, BACKLOG) == 0)
 			return fd;
 	}
 	log_error("cannot-listen", "listen=\"%s\" errno=\"%s\"", text, strerror(errno));
@@ -148,6 +164,10 @@ sockets_name(const struct sockaddr_storage *address, socklen_t length, char name
 	if (address->ss_family == AF_INET) {
 		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
 		snprintf(name, PEER_LENGTH, "%s:%u", host, ntohs(in->sin_port));
+	} else if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		/* Where one socket serves both, as inetd's may. */
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
+		snprintf(name, PEER_LENGTH, "%s:%u", host, ntohs(in6->sin6_port));
 	} else if (address->ss_family == AF_INET6) {
 		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
 		snprintf(name, PEER_LENGTH, "[%s]:%u", host, ntohs(in6->sin6_port));

@@ -10,11 +10,18 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include "../shm/layout.h"
 
-/* Make a socket listen.  The descriptor, or -1 after it was said what is wrong. */
-int sockets_listen(const char *address);
+/*
+ * Make a socket listen; the file of a Unix socket gets these permissions.  The
+ * descriptor, or -1 after it was said what is wrong.
+ */
+int sockets_listen(const char *address, mode_t mode);
+
+/* The path in an address of a Unix socket, or NULL. */
+const char *sockets_path(const char *address);
 
 /* Write an address for people: 127.0.0.1:50312, [::1]:50312, unix:PATH. */
 void

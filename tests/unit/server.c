@@ -79,18 +79,80 @@ Test(options, nonsense_is_refused)
 {
 	struct options o;
 
-	cr_assert_eq(READ(&o, "--max-clients", "0"), OPTIONS_BAD);
-	cr_assert_eq(READ(&o, "--max-clients", "-1"), OPTIONS_BAD);
-	cr_assert_eq(READ(&o, "--max-clients", "12x"), OPTIONS_BAD);
-	cr_assert_eq(READ(&o, "--max-clients", ""), OPTIONS_BAD);
-	cr_assert_eq(READ(&o, "--max-clients", "99999999999999999999"), OPTIONS_BAD);
-	cr_assert_eq(READ(&o, "--max-packet", "4194304k"), OPTIONS_BAD);
+	cr_assert_eq(READ(&o, "--max-clients", "0"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--max-clients", "-1"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--max-clients", "12x"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--max-clients", ""), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--max-clients", "99999999999999999999"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--max-packet", "4194304k"), OPTIONS_WRONG);
 	cr_assert_eq(READ(&o, "--no-such-option"), OPTIONS_BAD);
 	cr_assert_eq(READ(&o, "stray"), OPTIONS_BAD);
-	cr_assert_eq(READ(&o, "--name", "../x"), OPTIONS_BAD);
-	cr_assert_eq(READ(&o, "--log-level", "chatty"), OPTIONS_BAD);
+	cr_assert_eq(READ(&o, "--name", "../x"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--log-level", "chatty"), OPTIONS_WRONG);
 	setenv("ROSTERD_PING", "often", 1);
-	cr_assert_eq(READ(&o, NULL), OPTIONS_BAD);
+	cr_assert_eq(READ(&o, NULL), OPTIONS_WRONG);
+}
+
+/* Write a file of options; its path. */
+static const char *
+file_of(const char *text)
+{
+	static char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/tmp/options-%d.conf", (int)getpid());
+	file = fopen(path, "w");
+	fputs(text, file);
+	fclose(file);
+	return path;
+}
+
+Test(options, a_file_counts_less_than_the_environment_and_that_less_than_flags)
+{
+	struct options o;
+	const char *path = file_of("# a comment\nmax-clients = 5\n max-packet = 2k ; two\n"
+				   "listen = [::1]:3\nlisten = unix:/a b\napp-version = file\n"
+				   "name =\norigin = https://a.example,*\n");
+
+	setenv("ROSTERD_APP_VERSION", "env", 1);
+	cr_assert_eq(READ(&o, "--config", path), OPTIONS_RUN);
+	cr_assert_eq(o.max_clients, 5);
+	cr_assert_eq(o.max_packet, 2048);
+	cr_assert_eq(o.listen.count, 2);
+	cr_assert_str_eq(o.listen.items[1], "unix:/a b");
+	cr_assert_str_eq(o.app_version, "env");
+	cr_assert_str_eq(o.name, "default");
+	cr_assert_str_eq(o.origin, "https://a.example,*");
+	cr_assert_eq(READ(&o, "--app-version", "flag", "--listen", "a:1", "--config", path),
+	    OPTIONS_RUN);
+	cr_assert_str_eq(o.app_version, "flag");
+	cr_assert_eq(o.listen.count, 1);
+	setenv("ROSTERD_LISTEN", "b:2", 1);
+	setenv("ROSTERD_CONFIG", path, 1);
+	cr_assert_eq(READ(&o, "--check"), OPTIONS_CHECK);
+	cr_assert_eq(o.max_clients, 5);
+	cr_assert_str_eq(o.listen.items[0], "b:2");
+	unlink(path);
+}
+
+Test(options, nonsense_in_a_file_is_refused)
+{
+	static const char *const bad[] = {"max-clients = 0\n", "no-such-option = 1\n",
+	    "max-clients\n", "[section]\nmax-clients = 1\n", "config = /etc/passwd\n",
+	    "socket-mode = rw\n", "socket-mode = 0\n", "max-clients = \"5\"\n"};
+	char longest[400];
+	struct options o;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_assert_eq(
+		    READ(&o, "--config", file_of(bad[i])), OPTIONS_WRONG, "%s", bad[i]);
+	snprintf(longest, sizeof(longest), "app-version = %0300d\n", 1);
+	cr_assert_eq(READ(&o, "--config", file_of(longest)), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--config", file_of("max-clients = 1")), OPTIONS_RUN,
+	    "the last line needs no end");
+	unlink(file_of(""));
+	cr_assert_eq(READ(&o, "--config", file_of("") /* it is there */), OPTIONS_RUN);
+	cr_assert_eq(READ(&o, "--config", "/no/such/file"), OPTIONS_WRONG);
 }
 
 /* Roll: against a plain list. */
