@@ -29,8 +29,8 @@ SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text tok
 DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_layout \
 	dump_check dump_watch dump_kick choose names newest sample screen \
 	check_header check_directory check_slots check_mail check_commons check_snapshot
-CHILD := child greet serve farewell confine cage filter refusal seat inbound frames request answer \
-	page status websocket message packet properties session outbox outbound roster mailbag
+CHILD := child greet serve farewell confine cage filter refusal seat inbound frames fields request \
+	origin answer page status websocket message packet properties session outbox outbound roster mailbag
 SERVER := inherit options rows usage conf listener ports keeper spawn sockets ticker adopt reception \
 	tick watch departure \
 	drain guard latch post parcel registry render kill kick bells books events roll peer
@@ -120,7 +120,8 @@ $(OUT)/obj/%.o: %.c Makefile | build-deps
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_FLAGS) $(WARNINGS) $(CFLAGS) -c -o $@ $<
 
-$(OUT)/obj/child/page.o: etc/www/index.html
+# Its assembler reads them.
+$(OUT)/obj/child/page.o: $(wildcard etc/www/*.* etc/www/client/*.js)
 
 echo-server: ## build/echo/rosterd: answers the subprotocol `echo`, for conformance suites
 	$(Q)$(MAKE) FLAVOUR=echo all

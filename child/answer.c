@@ -3,20 +3,21 @@
 #include <string.h>
 #include <time.h>
 
-#include "page.h"
-
-/* The page may use what it brings and talk to where it came from, and nothing else. */
-#define PAGE_POLICY                                                                   \
-	"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; " \
-	"connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; form-action "   \
-	"'none'; "                                                                    \
-	"frame-ancestors 'none'"
+/*
+ * A page may use what came with it and talk to where it came from, and nothing
+ * else; no text becomes markup.
+ */
+#define PAGE_POLICY                                                                     \
+	"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " \
+	"img-src data:; base-uri 'none'; form-action 'none'; "                          \
+	"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 static const char *
 phrase(int status)
 {
 	switch (status) {
 	case 200: return "OK";
+	case 304: return "Not Modified";
 	case 400: return "Bad Request";
 	case 403: return "Forbidden";
 	case 404: return "Not Found";
@@ -42,8 +43,9 @@ demanded(int status)
 	}
 }
 
+/* The head up to what is particular to the answer. */
 static void
-write_head(struct text *out, int status, const char *type, size_t length, const char *more)
+begin_head(struct text *out, int status)
 {
 	char date[64];
 	time_t now = time(NULL);
@@ -54,21 +56,30 @@ write_head(struct text *out, int status, const char *type, size_t length, const 
 	text_format(out,
 	    "HTTP/1.1 %d %s\r\n"
 	    "Date: %s\r\n"
-	    "Content-Type: %s; charset=utf-8\r\n"
-	    "Content-Length: %zu\r\n"
-	    "Cache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n"
-	    "%s%s"
-	    "Connection: %s\r\n\r\n",
-	    status, phrase(status), date, type, length, demanded(status), more,
-	    status == 426 ? "Upgrade, close" : "close");
+	    "Referrer-Policy: no-referrer\r\n"
+	    "Connection: %s\r\n"
+	    "%s",
+	    status, phrase(status), date, status == 426 ? "Upgrade, close" : "close",
+	    demanded(status));
+}
+
+static void
+end_head(struct text *out, const char *type, size_t length)
+{
+	text_format(out,
+	    "Content-Type: %s; charset=utf-8\r\n"
+	    "Content-Length: %zu\r\n\r\n",
+	    type, length);
 }
 
 void
 answer_text(
     struct text *out, int status, const char *type, const struct text *body, bool head_only)
 {
-	write_head(out, status, type, body->length, "");
+	begin_head(out, status);
+	text_string(out, "Cache-Control: no-store\r\n");
+	end_head(out, type, body->length);
 	if (!head_only)
 		text_add(out, body->bytes, body->length);
 }
@@ -83,17 +94,36 @@ write_refusal(struct text *out, int status, const char *reason, bool head_only)
 	text_clear(&body, 0);
 }
 
+/* A page may be kept, but is asked for each time: the server may have been replaced. */
+static void
+write_page(struct text *out, const struct verdict *v)
+{
+	char tag[PAGE_TAG_SIZE];
+
+	page_tag(v->embedded, tag);
+	begin_head(out, v->status);
+	text_format(out,
+	    "Cache-Control: no-cache\r\n"
+	    "ETag: %s\r\n"
+	    "Content-Security-Policy: " PAGE_POLICY "\r\n"
+	    "%s",
+	    tag, v->embedded->shared ? "Access-Control-Allow-Origin: *\r\n" : "");
+	if (v->status == 304) {
+		text_string(out, "\r\n");
+		return;
+	}
+	end_head(out, v->embedded->type, page_length(v->embedded));
+	if (!v->head_only)
+		text_add(out, v->embedded->begin, page_length(v->embedded));
+}
+
 void
 answer_write(struct text *out, const struct verdict *v)
 {
-	if (v->kind != REQUEST_PAGE) {
+	if (v->kind == REQUEST_PAGE)
+		write_page(out, v);
+	else
 		write_refusal(out, v->status, v->reason, v->head_only);
-		return;
-	}
-	write_head(out, 200, "text/html", page_length(),
-	    "Content-Security-Policy: " PAGE_POLICY "\r\nReferrer-Policy: no-referrer\r\n");
-	if (!v->head_only)
-		text_add(out, page_bytes(), page_length());
 }
 
 void

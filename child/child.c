@@ -26,6 +26,7 @@
 #include "confine.h"
 #include "farewell.h"
 #include "greet.h"
+#include "origin.h"
 #include "serve.h"
 #include "state.h"
 
@@ -242,6 +243,12 @@ void
 child_close_others(const int *keep)
 {
 	confine_descriptors(keep);
+}
+
+bool
+child_origins_good(const char *list)
+{
+	return origin_list_good(list);
 }
 
 int

@@ -7,6 +7,7 @@
 #ifndef CHILD_CHILD_H
 #define CHILD_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../shm/cidr.h"
@@ -22,9 +23,9 @@ enum child_sandbox {
 
 /* What the operator chose and a child needs to know; fixed before the first fork. */
 struct child_settings {
-	const char *name;    /* of the instance */
-	const char *origin;  /* --origin: "*", a list with commas, or NULL for the same host */
-	uint32_t max_packet; /* bytes */
+	const char *name;        /* of the instance */
+	const char *origin;      /* --origin: a list as in origin.h */
+	uint32_t max_packet;     /* bytes */
 	uint32_t max_properties; /* bytes */
 	uint32_t backlog;        /* bytes kept for a slow client before it is closed */
 	uint32_t ping_ms;        /* between pings */
@@ -43,6 +44,9 @@ struct child_start {
 	int client;             /* the connected socket */
 	char peer[PEER_LENGTH]; /* its other end, for people */
 };
+
+/* Is a list of origins well formed?  A slip would lock out without a word why. */
+bool child_origins_good(const char *list);
 
 /*
  * Make what every child would make for itself: the WebSocket engine, before

@@ -10,6 +10,7 @@
 #include "status.h"
 #include "websocket.h"
 
+#define PAGE_MS 20000  /* for a page to arrive: 40 KB over a telephone's worst line */
 #define CLOSE_MS 5000  /* for a client to take what is queued before our last words */
 #define LINGER_MS 2000 /* for a client to read them */
 
@@ -96,7 +97,7 @@ farewell_answer(struct child *c, const struct verdict *v)
 		log_info("request-refused", "slot=%u peer=%s status=%d reason=\"%s\"",
 		    c->seat.slot, c->peer, v->status, v->reason);
 	}
-	enter(c, PHASE_CLOSING, CLOSE_MS);
+	enter(c, PHASE_CLOSING, v->kind == REQUEST_PAGE ? PAGE_MS : CLOSE_MS);
 }
 
 void

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
+
+#include "fields.h"
+#include "origin.h"
 
 #define KEY_LENGTH 24 /* base64 of 16 bytes */
 
@@ -60,49 +62,13 @@ is_token(struct span s)
 	return s.length > 0;
 }
 
-static struct span
-trim(struct span s)
-{
-	while (s.length > 0 && (*s.at == ' ' || *s.at == '\t')) {
-		s.at++;
-		s.length--;
-	}
-	while (s.length > 0 && (s.at[s.length - 1] == ' ' || s.at[s.length - 1] == '\t'))
-		s.length--;
-	return s;
-}
-
-static bool
-same(struct span s, const char *text)
-{
-	return s.length == strlen(text) && strncasecmp(s.at, text, s.length) == 0;
-}
-
-/* Cut s at the first c: the part before it is returned, s becomes the rest. */
-static struct span
-cut(struct span *s, char c)
-{
-	const char *at = memchr(s->at, c, s->length);
-	struct span before = *s;
-
-	if (at == NULL) {
-		s->at += s->length;
-		s->length = 0;
-		return before;
-	}
-	before.length = (size_t)(at - s->at);
-	s->at = at + 1;
-	s->length -= before.length + 1;
-	return before;
-}
-
 static bool
 parse_first_line(struct request *r, struct span line, struct verdict *v)
 {
 	struct span target, version;
 
-	r->method = cut(&line, ' ');
-	target = cut(&line, ' ');
+	r->method = fields_cut(&line, ' ');
+	target = fields_cut(&line, ' ');
 	version = line;
 	if (!is_token(r->method) || target.length == 0 || version.length == 0)
 		return refuse(v, 400, "The first line is not an HTTP request.");
@@ -117,7 +83,7 @@ parse_first_line(struct request *r, struct span line, struct verdict *v)
 		if (target.at[i] <= 0x20 || target.at[i] >= 0x7f)
 			return refuse(
 			    v, 400, "There is a byte in the target that must be escaped.");
-	r->path = cut(&target, '?');
+	r->path = fields_cut(&target, '?');
 	return true;
 }
 
@@ -130,8 +96,8 @@ parse_header(struct request *r, struct span line, struct verdict *v)
 		return refuse(v, 431, "There are more than %u headers.", REQUEST_HEADERS_MAX);
 	if (memchr(line.at, ':', line.length) == NULL)
 		return refuse(v, 400, "Header line %u has no colon.", r->count + 1);
-	h->name = cut(&line, ':');
-	h->value = trim(line);
+	h->name = fields_cut(&line, ':');
+	h->value = fields_trim(line);
 	if (!is_token(h->name))
 		return refuse(v, 400, "Header line %u has no proper name.", r->count + 1);
 	for (size_t i = 0; i < h->value.length; i++) {
@@ -171,7 +137,7 @@ bool
 request_header(const struct request *r, const char *name, struct span *value)
 {
 	for (unsigned i = 0; i < r->count; i++) {
-		if (same(r->headers[i].name, name)) {
+		if (fields_is(r->headers[i].name, name)) {
 			*value = r->headers[i].value;
 			return true;
 		}
@@ -184,12 +150,12 @@ static bool
 list_has(const struct request *r, const char *name, const char *token)
 {
 	for (unsigned i = 0; i < r->count; i++) {
-		struct span list = r->headers[i].value;
+		struct span list = r->headers[i].value, element;
 
-		if (!same(r->headers[i].name, name))
+		if (!fields_is(r->headers[i].name, name))
 			continue;
-		while (list.length > 0)
-			if (same(trim(cut(&list, ',')), token))
+		while (fields_next(&list, &element))
+			if (fields_is(element, token))
 				return true;
 	}
 	return false;
@@ -210,58 +176,46 @@ good_key(struct span key)
 	return true;
 }
 
-/* The scheme's own port is left out of what a browser sends; leave it out here, too. */
-static struct span
-without_port(struct span host, const char *port)
+/* There is exactly one of that name: two may mean one thing to a proxy and another here. */
+static bool
+only_header(const struct request *r, const char *name, struct span *value)
 {
-	size_t length = strlen(port);
+	unsigned count = 0;
 
-	if (host.length > length && strncmp(host.at + host.length - length, port, length) == 0)
-		host.length -= length;
-	return host;
+	for (unsigned i = 0; i < r->count; i++)
+		count += fields_is(r->headers[i].name, name);
+	return count == 1 && request_header(r, name, value);
+}
+
+/* May it stand in a sentence?  What a browser writes may. */
+static bool
+quotable(struct span s)
+{
+	for (size_t i = 0; i < s.length; i++)
+		if (s.at[i] <= 0x20 || s.at[i] >= 0x7f || s.at[i] == '"')
+			return false;
+	return s.length > 0 && s.length <= 60;
 }
 
 static bool
-same_span(struct span a, struct span b)
+judge_origin(const struct request *r, const char *origins, struct verdict *v)
 {
-	return a.length == b.length && strncasecmp(a.at, b.at, a.length) == 0;
-}
-
-static bool
-same_host(struct span origin, struct span host)
-{
-	const char *port;
-
-	if (origin.length > 7 && strncasecmp(origin.at, "http://", 7) == 0) {
-		origin.at += 7;
-		origin.length -= 7;
-		port = ":80";
-	} else if (origin.length > 8 && strncasecmp(origin.at, "https://", 8) == 0) {
-		origin.at += 8;
-		origin.length -= 8;
-		port = ":443";
-	} else {
-		return false;
-	}
-	return same_span(without_port(origin, port), without_port(host, port));
-}
-
-static bool
-origin_allowed(const struct request *r, const char *origins)
-{
-	struct span origin, host, list;
+	struct span origin, host;
 
 	if (!request_header(r, "Origin", &origin))
 		return true;
-	if (origins == NULL)
-		return request_header(r, "Host", &host) && same_host(origin, host);
-	if (strcmp(origins, "*") == 0)
+	request_header(r, "Host", &host);
+	if (!only_header(r, "Origin", &origin))
+		return refuse(v, 403, "There is more than one header Origin.");
+	if (origin_allowed(origins, origin, host))
 		return true;
-	list = (struct span){origins, strlen(origins)};
-	while (list.length > 0)
-		if (same_span(trim(cut(&list, ',')), origin))
-			return true;
-	return false;
+	if (!quotable(origin) || !quotable(host))
+		return refuse(v, 403,
+		    "Pages of this origin may not connect; the operator can allow them with "
+		    "--origin.");
+	return refuse(v, 403,
+	    "Pages of %.*s may not connect to %.*s; the operator can allow them with --origin.",
+	    (int)origin.length, origin.at, (int)host.length, host.at);
 }
 
 static bool
@@ -269,28 +223,26 @@ judge_upgrade(const struct request *r, const char *origins, struct verdict *v)
 {
 	struct span value;
 
-	if (!same(r->method, "GET"))
+	if (!fields_is(r->method, "GET"))
 		return refuse(v, 400, "A WebSocket handshake is a GET request.");
 	if (!list_has(r, "Upgrade", "websocket"))
 		return refuse(v, 400, "The only upgrade that is offered here is websocket.");
 	if (!list_has(r, "Connection", "Upgrade"))
 		return refuse(v, 400, "The header \"Connection: Upgrade\" is missing.");
-	if (!request_header(r, "Host", &value) || value.length == 0)
-		return refuse(v, 400, "The header Host is missing.");
+	if (!only_header(r, "Host", &value) || value.length == 0)
+		return refuse(
+		    v, 400, "There has to be one header Host, and it has to name a host.");
 	if (!request_header(r, "Sec-WebSocket-Version", &value))
 		return refuse(v, 400, "The header Sec-WebSocket-Version is missing.");
-	if (!same(value, "13"))
+	if (!fields_is(value, "13"))
 		return refuse(
 		    v, 426, "Only version 13 of the WebSocket protocol is spoken here.");
 	if (!request_header(r, "Sec-WebSocket-Key", &value))
 		return refuse(v, 400, "The header Sec-WebSocket-Key is missing.");
 	if (!good_key(value))
 		return refuse(v, 400, "Sec-WebSocket-Key has to be 16 bytes in base64.");
-	if (!origin_allowed(r, origins))
-		return refuse(v, 403,
-		    "Pages of this origin may not connect; the operator can allow them "
-		    "with "
-		    "--origin.");
+	if (!judge_origin(r, origins, v))
+		return false;
 	v->kind = REQUEST_UPGRADE;
 	return true;
 }
@@ -315,6 +267,47 @@ find_status(struct span path, enum request_status *page)
 	return false;
 }
 
+/* Does the client have the page already (RFC 9110, 13.1.2)? */
+static bool
+has_page(const struct request *r, const struct page *page)
+{
+	char tag[PAGE_TAG_SIZE];
+
+	page_tag(page, tag);
+	for (unsigned i = 0; i < r->count; i++) {
+		struct span list = r->headers[i].value, item;
+
+		if (!fields_is(r->headers[i].name, "If-None-Match"))
+			continue;
+		while (fields_next(&list, &item)) {
+			if (item.length > 2 && memcmp(item.at, "W/", 2) == 0)
+				item = (struct span){item.at + 2, item.length - 2};
+			if (fields_is(item, "*") || fields_is(item, tag))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+judge_plain(const struct request *r, struct verdict *v)
+{
+	bool get = r->method.length == 3 && memcmp(r->method.at, "GET", 3) == 0;
+
+	v->head_only = r->method.length == 4 && memcmp(r->method.at, "HEAD", 4) == 0;
+	if (!get && !v->head_only) {
+		refuse(v, 405, "Only GET and HEAD are served here.");
+	} else if (find_status(r->path, &v->page)) {
+		v->kind = REQUEST_STATUS;
+		v->status = 200;
+	} else if ((v->embedded = page_find(r->path)) != NULL) {
+		v->kind = REQUEST_PAGE;
+		v->status = has_page(r, v->embedded) ? 304 : 200;
+	} else {
+		refuse(v, 404, "There is a page at / and a WebSocket; there is nothing else.");
+	}
+}
+
 void
 request_judge(const struct request *r, const char *origins, struct verdict *v)
 {
@@ -322,22 +315,10 @@ request_judge(const struct request *r, const char *origins, struct verdict *v)
 
 	memset(v, 0, sizeof(*v));
 	if (request_header(r, "Upgrade", &value) ||
-	    request_header(r, "Sec-WebSocket-Key", &value)) {
+	    request_header(r, "Sec-WebSocket-Key", &value))
 		judge_upgrade(r, origins, v);
-		return;
-	}
-	v->head_only = r->method.length == 4 && memcmp(r->method.at, "HEAD", 4) == 0;
-	if (!v->head_only && !(r->method.length == 3 && memcmp(r->method.at, "GET", 3) == 0)) {
-		refuse(v, 405, "Only GET and HEAD are served here.");
-	} else if (find_status(r->path, &v->page)) {
-		v->kind = REQUEST_STATUS;
-		v->status = 200;
-	} else if (r->path.length != 1) {
-		refuse(v, 404, "There is a page at / and a WebSocket; there is nothing else.");
-	} else {
-		v->kind = REQUEST_PAGE;
-		v->status = 200;
-	}
+	else
+		judge_plain(r, v);
 }
 
 size_t

@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "../shm/span.h"
+#include "page.h"
 
 #define REQUEST_HEAD_MAX 8192U /* bytes, with the empty line */
 #define REQUEST_HEADERS_MAX 100U
@@ -36,7 +37,7 @@ struct request {
 
 enum request_kind {
 	REQUEST_UPGRADE, /* to WebSocket, all in order */
-	REQUEST_PAGE,    /* GET or HEAD / */
+	REQUEST_PAGE,    /* GET or HEAD of a page: status 200, or 304: the client has it */
 	REQUEST_STATUS,  /* GET or HEAD of a page for operators; status.h has the last word */
 	REQUEST_REFUSED, /* status and reason */
 };
@@ -45,10 +46,11 @@ enum request_status { STATUS_HEALTH, STATUS_METRICS, STATUS_CLIENTS };
 
 struct verdict {
 	enum request_kind kind;
-	enum request_status page; /* if it is one for operators */
-	bool head_only;           /* HEAD: an answer has no body */
-	int status;               /* of the answer */
-	char reason[200];         /* a sentence for a developer */
+	enum request_status page;    /* if it is one for operators */
+	const struct page *embedded; /* if it is one of those */
+	bool head_only;              /* HEAD: an answer has no body */
+	int status;                  /* of the answer */
+	char reason[200];            /* a sentence for a developer */
 };
 
 /*
@@ -61,8 +63,8 @@ size_t request_length(const char *bytes, size_t length);
 bool request_parse(struct request *r, const char *head, size_t length, struct verdict *verdict);
 
 /*
- * Decide.  origins is "*", a list with commas, or NULL: only pages from the
- * same host (a request without Origin does not come from a page).
+ * Decide.  origins is a list as in origin.h; a request without Origin does not
+ * come from a page, and is let in.
  */
 void request_judge(const struct request *r, const char *origins, struct verdict *verdict);
 

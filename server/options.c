@@ -282,6 +282,11 @@ is_sound(const struct options *o)
 		options_complain("--socket-mode: permissions in octal, as in 0660");
 		return false;
 	}
+	if (!child_origins_good(o->origin)) {
+		options_complain("--origin: self, *, null, or what browsers send, as in "
+				 "https://example.org:8443");
+		return false;
+	}
 	options_limits(o, &limits);
 	if (layout_compute(&limits, &layout) < 0) {
 		options_complain("these limits need too much address space together");

@@ -11,7 +11,7 @@ export async function start(...options) {
 	    process.env.ROSTERD,
 	    ["--name", name, "--listen", "127.0.0.1:0", "--ready-fd", "3", ...options],
 	    { stdio: ["ignore", "ignore", "pipe", "pipe"] });
-	let log = "";
+	let log = "", ended;
 
 	child.stderr.setEncoding("utf8").on("data", (text) => { log += text; });
 	await once(child.stdio[3], "data");
@@ -23,13 +23,16 @@ export async function start(...options) {
 		url: `ws://127.0.0.1:${port}/`,
 		page: `http://127.0.0.1:${port}/`,
 		log: () => log,
-		async stop() {
-			child.kill("SIGTERM");
-			const [code] = await once(child, "exit");
-			if (code !== 0)
-				throw new Error(`the server ended with ${code}:\n${log}`);
-		},
+		/* May be called again: a test that failed half way is cleaned up after, too. */
+		stop: () => ended ??= end(child, () => log),
 	};
+}
+
+async function end(child, log) {
+	child.kill("SIGTERM");
+	const [code] = await once(child, "exit");
+	if (code !== 0)
+		throw new Error(`the server ended with ${code}:\n${log()}`);
 }
 
 /*

@@ -21,7 +21,7 @@ check_upgrade(const struct request *r)
 	FUZZ_CHECK(length < sizeof(out), "a request of %zu bytes", length);
 	FUZZ_CHECK(request_length(out, length) == length, "it does not end where it ends");
 	FUZZ_CHECK(request_parse(&again, out, length, &verdict), "not a request any more");
-	request_judge(&again, NULL, &verdict);
+	request_judge(&again, "self", &verdict);
 	FUZZ_CHECK(verdict.kind == REQUEST_UPGRADE, "refused: %s", verdict.reason);
 }
 
@@ -63,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(length <= size, "longer than what is there");
 	if (length > 0 && length <= REQUEST_HEAD_MAX) {
 		head = input_copy(bytes, length);
-		judge(head, length, NULL);
+		judge(head, length, "self");
 		judge(head, length, "*");
 		judge(head, length, "http://a.example, https://b.example:8443 ,");
 		free(head);

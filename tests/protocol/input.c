@@ -231,6 +231,7 @@ check_origin(const char *option, const char *host, const char *origin, bool allo
 		cr_assert_eq(
 		    strncmp(answer, "HTTP/1.1 403 ", 13), 0, "the answer is: %s", answer);
 		cr_assert_not_null(strstr(answer, "--origin"));
+		cr_assert_not_null(strstr(answer, origin));
 		free(answer);
 	}
 	server_stop(&t);
@@ -248,6 +249,7 @@ Test(input, origin_of_the_same_host_is_allowed)
 	check_origin(NULL, "Example.org:8080", "http://example.org:8080", true);
 	check_origin(NULL, "example.org:80", "http://example.org", true);
 	check_origin(NULL, "example.org", "https://example.org:443", true);
+	check_origin(NULL, "[::1]:8080", "http://[::1]:8080", true);
 }
 
 Test(input, origins_of_a_list_are_allowed)
@@ -255,6 +257,8 @@ Test(input, origins_of_a_list_are_allowed)
 	check_origin("https://a.example, https://b.example", "x", "https://b.example", true);
 	check_origin("https://a.example, https://b.example", "x", "https://c.example", false);
 	check_origin("*", "x", "https://c.example", true);
+	check_origin("https://a.example, self", "x:1", "http://x:1", true);
+	check_origin("https://a.example", "x:1", "http://x:1", false);
 }
 
 Test(input, table_full_is_answered_503_with_retry_after)

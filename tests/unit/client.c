@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../child/answer.h"
+#include "../../child/fields.h"
 #include "../../child/frames.h"
+#include "../../child/origin.h"
 #include "../../child/outbound.h"
 #include "../../child/packet.h"
 #include "../../child/properties.h"
@@ -118,20 +121,20 @@ Test(request, length_is_known_when_the_empty_line_is_there)
 
 Test(request, upgrade_is_recognised_in_any_case_and_with_any_space)
 {
-	cr_assert_eq(
-	    judge("GET /any/path?x=y HTTP/1.1\r\n" UPGRADE "\r\n", NULL).kind, REQUEST_UPGRADE);
+	cr_assert_eq(judge("GET /any/path?x=y HTTP/1.1\r\n" UPGRADE "\r\n", "self").kind,
+	    REQUEST_UPGRADE);
 	cr_assert_eq(judge("GET / HTTP/1.1\r\nhost:x\r\nUPGRADE:  WebSocket "
 			   "\t\r\nconnection:keep-alive , upgrade\r\n"
 			   "sec-websocket-version:13\r\nsec-websocket-key:"
 			   "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-			 NULL)
+			 "self")
 			 .kind,
 	    REQUEST_UPGRADE);
 	cr_assert_eq(judge("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: foo, "
 			   "websocket\r\nConnection: close\r\n"
 			   "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 			   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-			 NULL)
+			 "self")
 			 .kind,
 	    REQUEST_UPGRADE);
 }
@@ -171,8 +174,148 @@ Test(request, damage_anywhere_is_no_crash)
 			text[(size_t)rand() % (sizeof(head) - 1)] = (char)rand();
 		length = request_length(text, sizeof(head) - 1);
 		if (length > 0 && request_parse(&r, text, length, &v))
-			request_judge(&r, NULL, &v);
+			request_judge(&r, "self", &v);
 	}
+}
+
+Test(request, header_that_must_be_alone_comes_twice)
+{
+	struct verdict v =
+	    judge("GET / HTTP/1.1\r\n" UPGRADE "Host: y\r\nOrigin: http://y\r\n\r\n", "self");
+
+	cr_assert_eq(v.kind, REQUEST_REFUSED);
+	cr_assert_eq(v.status, 400);
+	v = judge("GET / HTTP/1.1\r\n" UPGRADE "Origin: http://x\r\nOrigin: http://y\r\n\r\n",
+	    "self");
+	cr_assert_eq(v.kind, REQUEST_REFUSED);
+	cr_assert_eq(v.status, 403);
+}
+
+Test(request, refused_origin_is_named_if_it_can_be)
+{
+	struct verdict v =
+	    judge("GET / HTTP/1.1\r\n" UPGRADE "Origin: https://evil.example\r\n\r\n", "self");
+
+	cr_assert_eq(v.status, 403);
+	cr_assert_str_eq(v.reason,
+	    "Pages of https://evil.example may not connect to x; the operator can allow them "
+	    "with --origin.");
+	v = judge("GET / HTTP/1.1\r\n" UPGRADE "Origin: \" level=fake\xff\r\n\r\n", "self");
+	cr_assert_eq(v.status, 403);
+	cr_assert_null(strstr(v.reason, "fake"));
+	cr_assert_not_null(strstr(v.reason, "--origin"));
+}
+
+/* Origins. */
+
+Test(origin, who_may_connect)
+{
+	static const struct {
+		const char *list, *origin, *host;
+		bool allowed;
+	} cases[] = {
+	    {"self", "http://example.org", "example.org", true},
+	    {"self", "https://example.org", "example.org", true},
+	    {"self", "HTTP://Example.ORG", "example.org", true},
+	    {"self", "http://example.org:80", "example.org", true},
+	    {"self", "http://example.org", "example.org:80", true},
+	    {"self", "https://example.org", "example.org:443", true},
+	    {"self", "https://example.org:8443", "example.org:8443", true},
+	    {"self", "http://[::1]:13372", "[::1]:13372", true},
+	    {"self", "http://[::1]", "[::1]:80", true},
+	    {"self", "http://[fe80::80]", "[fe80::80]", true},
+	    {"self", "http://[fe80::80]", "[fe80:]", false},
+	    {"self", "http://[::1]:13372", "[::1]:13373", false},
+	    {"self", "http://example.org", "example.org:443", false},
+	    {"self", "http://example.org", "example.org:8080", false},
+	    {"self", "http://example.org:8080", "example.org", false},
+	    {"self", "http://example.org.evil.example", "example.org", false},
+	    {"self", "http://evil.example/example.org", "example.org", false},
+	    {"self", "http://www.example.org", "example.org", false},
+	    {"self", "http://example.org@evil.example", "evil.example", false},
+	    {"self", "file://", "", false},
+	    {"self", "http://", "", false},
+	    {"self", "", "", false},
+	    {"self", "null", "null", false},
+	    {"self", "ftp://example.org", "example.org", false},
+	    {"https://a.example, https://b.example", "https://b.example", "x", true},
+	    {"https://a.example, https://b.example", "https://B.example:443", "x", true},
+	    {"https://a.example:443", "https://a.example", "x", true},
+	    {"https://a.example", "http://a.example", "x", false},
+	    {"https://a.example", "https://a.example:8443", "x", false},
+	    {"https://a.example", "https://a.example.evil.example", "x", false},
+	    {"https://a.example", "https://x", "x", false},
+	    {"https://a.example, self", "https://x", "x", true},
+	    {"null", "null", "x", true},
+	    {"null", "http://x", "x", false},
+	    {"chrome-extension://abc", "chrome-extension://abc", "x", true},
+	    {"*", "null", "x", true},
+	    {"self,*", "https://anything.example", "x", true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_assert_eq(origin_allowed(cases[i].list, fields_of(cases[i].origin),
+				 fields_of(cases[i].host)),
+		    cases[i].allowed, "%s: %s at %s", cases[i].list, cases[i].origin,
+		    cases[i].host);
+}
+
+Test(origin, lists_that_can_never_match_are_found)
+{
+	static const char *const good[] = {"self", "*", "null", "https://a.example",
+	    "https://a.example , http://[::1]:8080,self", "moz-extension://0f-1"};
+	static const char *const bad[] = {"", " ", "a.example", "https://", "://a.example",
+	    "https://a.example/", "https://a.example/x", "https://*.example",
+	    "https://a.example,,self", "https://a b", "https://a@b",
+	    "https://\xc3\xa9.example"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		cr_assert(origin_list_good(good[i]), "%s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_assert_not(origin_list_good(bad[i]), "%s", bad[i]);
+}
+
+/* Pages. */
+
+static struct verdict
+judge_page(const char *path, const char *headers)
+{
+	char head[512];
+
+	snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, headers);
+	return judge(head, "self");
+}
+
+Test(page, known_by_its_tag)
+{
+	char tag[PAGE_TAG_SIZE], other[PAGE_TAG_SIZE], headers[256];
+	struct verdict v = judge_page("/", "");
+	static const char *const forms[] = {"If-None-Match: %s\r\n", "if-none-match: W/%s\r\n",
+	    "If-None-Match: \"x\", %s\r\n", "If-None-Match: *\r\n",
+	    "If-None-Match: \"x\"\r\nIf-None-Match: %s\r\n"};
+
+	cr_assert_eq(v.status, 200);
+	page_tag(v.embedded, tag);
+	page_tag(judge_page("/rosterd.js", "").embedded, other);
+	cr_assert_eq(strlen(tag), PAGE_TAG_SIZE - 1);
+	cr_assert_str_neq(tag, other);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		snprintf(headers, sizeof(headers), forms[i], tag);
+		cr_assert_eq(judge_page("/", headers).status, 304, "%s", headers);
+	}
+	snprintf(headers, sizeof(headers), forms[0], tag);
+	cr_assert_eq(judge_page("/rosterd.js", headers).status, 200);
+	cr_assert_eq(judge_page("/", "If-None-Match: \"\", x\r\n").status, 200);
+}
+
+Test(page, paths_are_exact)
+{
+	static const char *const none[] = {
+	    "//", "/rosterd.js/", "/Rosterd.js", "/rosterd", "/index.html", "/../etc/passwd"};
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		cr_assert_eq(judge_page(none[i], "").status, 404, "%s", none[i]);
+	cr_assert_eq(judge_page("/rosterd.js?v=1", "").status, 200);
 }
 
 /* Packets. */
@@ -372,6 +515,29 @@ Test(outbound, a_tick_that_was_copied_keeps_its_place_and_does_not_count)
 		cr_assert_eq(got[i], 'a');
 	cr_assert_eq(memcmp(got + 60000, "mail", 4), 0);
 	cr_assert_eq(outbound_backlog(&o), 0);
+}
+
+Test(outbound, a_page_larger_than_the_socket_takes_arrives_whole)
+{
+	static char got[400000];
+	struct verdict v = judge_page("/rosterd.js", "");
+	size_t length = page_length(v.embedded);
+	struct outbound o;
+
+	open_pair(&o);
+	/* Several: the socket pair takes more than one at once. */
+	for (int i = 0; i < 8; i++)
+		answer_write(&o.owed, &v);
+	outbound_flush(&o);
+	cr_assert(o.blocked);
+	cr_assert_gt(read_all(&o, got, sizeof(got)), 8 * length);
+	cr_assert(outbound_idle(&o));
+	for (char *at = got, *body; (body = strstr(at, "\r\n\r\n")) != NULL;
+	     at = body + length) {
+		cr_assert_eq(strncmp(at, "HTTP/1.1 200 OK\r\n", 17), 0);
+		body += 4;
+		cr_assert_eq(memcmp(body, v.embedded->begin, length), 0);
+	}
 }
 
 Test(outbound, mail_that_does_not_fit_is_kept)

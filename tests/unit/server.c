@@ -45,8 +45,17 @@ Test(options, defaults)
 	cr_assert_eq(o.ping_ms, 20000);
 	cr_assert_eq(o.handshake_ms, 5000);
 	cr_assert_str_eq(o.app_version, "DEV");
-	cr_assert_null(o.origin);
+	cr_assert_str_eq(o.origin, "self");
 	cr_assert_eq(o.listen.count, 0);
+}
+
+Test(options, origins_that_can_never_match_are_bad)
+{
+	struct options o;
+
+	cr_assert_eq(READ(&o, "--origin", "example.org"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--origin", "https://example.org/"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--origin", "self, https://example.org"), OPTIONS_RUN);
 }
 
 Test(options, flags_win_over_the_environment_and_that_over_defaults)
