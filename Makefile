@@ -2,7 +2,7 @@
 #
 #   CC       gcc or clang
 #   LINK     static (default: a fork costs half) or dynamic (for packagers)
-#   FLAVOUR  product (default), echo, faults, asan, tsan, clang: a folder each in build/
+#   FLAVOUR  product (default), echo, faults, misbehave, asan, tsan, clang: a folder each in build/
 #   WERROR   1 makes warnings errors (as in CI)
 #   V        1 shows the commands
 
@@ -37,6 +37,8 @@ SERVER := inherit options rows usage conf listener ports keeper spawn sockets ti
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
+MISBEHAVE := $(basename $(notdir $(wildcard tests/misbehave/*.c)))
+ORDERS := $(basename $(notdir $(wildcard tests/misbehave/orders/*.c)))
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
 FUZZERS := packet properties request frames registration outbox relay snapshot image
 LOAD := load fleet intake measure cpu report $(basename $(notdir $(wildcard tests/bench/ask_*.c)))
@@ -58,6 +60,8 @@ BASE_FLAGS += -DROSTERD_ECHO
 else ifeq ($(FLAVOUR),faults)
 BASE_FLAGS += -DROSTERD_FAULTS
 SHM += fault
+else ifeq ($(FLAVOUR),misbehave)
+BASE_FLAGS += -DROSTERD_MISBEHAVE
 else ifeq ($(FLAVOUR),asan)
 BASE_FLAGS += -DROSTERD_ECHO -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
@@ -94,6 +98,9 @@ endif
 objects = $(patsubst %,$(OUT)/obj/$(1)/%.o,$(2))
 SHARED := $(call objects,shm,$(SHM))
 ROOMS := $(call objects,server,$(SERVER)) $(call objects,child,$(CHILD)) $(SHARED)
+ifeq ($(FLAVOUR),misbehave)
+ROOMS += $(call objects,tests/misbehave/orders,$(ORDERS))
+endif
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -170,6 +177,13 @@ protocol: all check-deps $(OUT)/tests/protocol ## the real programs, driven by a
 	ROSTERD_ECHO=$(if $(filter asan,$(FLAVOUR)),$(OUT),build/echo)/rosterd \
 	$(OUT)/tests/protocol --jobs 6 $(TESTS)
 
+# Half of it is about how long the others wait, so no more than two at once.
+misbehave: check-deps $(OUT)/tests/misbehave ## children that were taken over, from inside their cages
+	$(Q)$(MAKE) FLAVOUR=misbehave all
+	$(call say,TEST,$(OUT)/tests/misbehave)
+	$(Q)ROSTERD=build/misbehave/rosterd ROSTERD_DUMP=build/misbehave/rosterd-dump \
+	$(OUT)/tests/misbehave --jobs 2 $(TESTS)
+
 clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the page
 	$(call say,TEST,tests/clients)
 	$(Q)tests/clients/run $(OUT)/rosterd
@@ -195,6 +209,11 @@ $(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(ROOMS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS_TESTS)
+
+$(OUT)/tests/misbehave: $(call objects,tests/misbehave,$(MISBEHAVE)) $(call objects,tests/lib,$(TESTLIB))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
 
 $(OUT)/tests/protocol: $(call objects,tests/protocol,$(PROTOCOL)) $(call objects,tests/lib,$(TESTLIB))
 	$(call say,LINK,$@)
@@ -240,14 +259,15 @@ $(OUT)/bench/base_lws: $(call objects,tests/bench,base_lws)
 ## Care
 
 format: ## lay out all sources as in .clang-format
-	clang-format -i */*.[ch] tests/*/*.[ch]
+	clang-format -i */*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]
 
 format-check: ## say what format would change
-	$(Q)clang-format --dry-run --Werror server/*.[ch] child/*.[ch] shm/*.[ch] tests/*/*.[ch]
+	$(Q)clang-format --dry-run --Werror server/*.[ch] child/*.[ch] shm/*.[ch] \
+	tests/*/*.[ch] tests/*/*/*.[ch]
 
 help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol clients asan moved fuzz \
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave clients asan moved fuzz \
 	fuzzers bench bench-smoke layers format format-check help

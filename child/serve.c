@@ -3,6 +3,7 @@
 #include "../shm/clock.h"
 #include "../shm/utf8.h"
 #include "farewell.h"
+#include "misbehave.h"
 #include "outbox.h"
 
 /* Bytes queued for a client that does not read, above which it is not read: pongs, echoes. */
@@ -45,6 +46,10 @@ handle_packet(struct child *c, const char *bytes, size_t length)
 {
 	struct violation v;
 
+	if (misbehave(c, bytes, length)) {
+		message_done(&c->message);
+		return;
+	}
 	c->waiting = session_packet(&c->session, &c->seat, bytes, length, &v);
 	switch (c->waiting) {
 	case SESSION_WAIT_LOCK:

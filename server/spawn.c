@@ -26,6 +26,19 @@ spawn_child(struct spawn_counts *n, const struct child_start *start)
 	child_run(start);
 }
 
+/* What a signal says about a child that died of it. */
+static const char *
+cause(int signal)
+{
+	switch (signal) {
+	case SIGSYS: return "a system call that its cage does not allow";
+	case SIGSEGV:
+	case SIGBUS: return "memory that is not its own";
+	case SIGKILL: return "killed";
+	default: return "a fault in itself";
+	}
+}
+
 bool
 spawn_reap(struct spawn_counts *n, pid_t other)
 {
@@ -44,7 +57,8 @@ spawn_reap(struct spawn_counts *n, pid_t other)
 		if (!WIFSIGNALED(status))
 			continue;
 		n->killed++;
-		log_warning("child-killed", "pid=%d signal=%d", (int)pid, WTERMSIG(status));
+		log_warning("child-killed", "pid=%d signal=%d why=\"%s\"", (int)pid,
+		    WTERMSIG(status), cause(WTERMSIG(status)));
 	}
 	return found;
 }

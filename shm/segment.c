@@ -149,11 +149,16 @@ segment_open_fd(struct segment *s, int fd, const char **why)
 int
 segment_map_fd(struct segment *s, int fd, const char **why)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	char path[32];
 
 	*why = NULL;
-	s->fd = copy;
-	if (copy < 0 || examine(s, false, true, why) < 0)
+	/*
+	 * The same file, but opened to be read: what is mapped from fd itself could
+	 * be made writable by mprotect(2), in each child that inherits it.
+	 */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (s->fd < 0 || examine(s, false, true, why) < 0)
 		return -1;
 	segment_close_fd(s);
 	return 0;
