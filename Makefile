@@ -29,11 +29,12 @@ SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text tok
 DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_layout \
 	dump_check dump_watch dump_kick choose names newest sample screen \
 	check_header check_directory check_slots check_mail check_commons check_snapshot
-CHILD := child greet serve farewell confine cage filter refusal seat inbound frames fields request \
+CHILD := child rate greet serve farewell confine cage filter refusal seat inbound frames fields request \
 	origin answer page status websocket message packet properties session outbox outbound roster mailbag
 SERVER := inherit options rows usage conf listener ports keeper spawn sockets ticker adopt reception \
 	tick watch departure \
 	drain guard latch post parcel registry render kill kick bells books events roll peer
+SERVER += admission census penalty source startups
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))

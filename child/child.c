@@ -54,13 +54,17 @@ may_read(const struct child *c)
 static void
 read_client(struct child *c)
 {
+	size_t got;
+
 	if (c->phase == PHASE_LINGERING) {
 		inbound_discard(&c->in);
 		return;
 	}
 	if (!may_read(c))
 		return;
-	inbound_read(&c->in);
+	got = inbound_read(&c->in);
+	if (c->phase == PHASE_SERVING)
+		rate_take_bytes(&c->rate, got, clock_us());
 	if (c->phase == PHASE_HANDSHAKE)
 		greet_request(c);
 	if (c->phase == PHASE_SERVING)
@@ -299,6 +303,8 @@ set_up(struct child *c, const struct child_start *start)
 	outbound_start(&c->out, start->client);
 	c->in.counters = c->out.counters = &c->seat.self->counters;
 	c->session.max_properties = c->settings->max_properties;
+	rate_start(
+	    &c->rate, c->settings->rate, c->settings->rate_bytes, c->settings->rate_burst);
 	/* Frames are whole when they are sent: waiting for more only delays them. */
 	(void)setsockopt(start->client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 	c->interest = client.events;
@@ -345,5 +351,5 @@ child_run(const struct child_start *start)
 	loop(c);
 	farewell_end(c);
 	FAULT("child.over");
-	_exit(0);
+	_exit((int)c->exit);
 }

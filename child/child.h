@@ -30,6 +30,9 @@ struct child_settings {
 	uint32_t backlog;        /* bytes kept for a slow client before it is closed */
 	uint32_t ping_ms;        /* between pings */
 	uint32_t handshake_ms;   /* for the whole request */
+	uint32_t rate;           /* frames a second; 0: no limit */
+	uint32_t rate_bytes;     /* bytes a second; 0: no limit */
+	uint32_t rate_burst;     /* seconds of it at once */
 	/* --status-from: who may see the pages for operators, beside this machine. */
 	struct cidr status_from[CHILD_NETWORKS_MAX];
 	unsigned status_from_count;
@@ -56,6 +59,14 @@ int child_prepare(const struct child_settings *settings);
 
 /* Close all descriptors from 3 on but these; the list ends with -1.  For any fork. */
 void child_close_others(const int *keep);
+
+/* How a child ends, if no signal ends it: its parent learns whose fault that was. */
+enum child_exit {
+	CHILD_DONE = 0,         /* the client was served, or got its answer */
+	CHILD_UNFINISHED = 100, /* the client's: it began a handshake and did not finish it */
+	CHILD_SILENT = 101,     /* the client's: not one byte came in the time for it */
+	CHILD_NO_PLACE = 111,   /* ours: no slot was free, or there was no ticker */
+};
 
 /* Be the child: closes all other descriptors, serves, exits. */
 _Noreturn void child_run(const struct child_start *start);

@@ -106,6 +106,19 @@ farewell_silent(struct child *c)
 	enter(c, PHASE_CLOSING, CLOSE_MS);
 }
 
+/*
+ * A client that was never served: was it in earnest?  One that goes without a
+ * byte before its time is over is none (a browser's spare connection, a look
+ * whether the port is open).
+ */
+static enum child_exit
+judge_handshake(const struct child *c, bool late)
+{
+	if (load_relaxed(&c->seat.self->counters.received_bytes) > 0)
+		return CHILD_UNFINISHED;
+	return late ? CHILD_SILENT : CHILD_DONE;
+}
+
 static void
 answer_late(struct child *c)
 {
@@ -113,6 +126,7 @@ answer_late(struct child *c)
 	    .status = 408,
 	    .reason = "The request did not come in time."};
 
+	c->exit = judge_handshake(c, true);
 	farewell_answer(c, &late);
 }
 
@@ -129,6 +143,8 @@ farewell_turn(struct child *c, uint64_t now)
 			enter(c, PHASE_LINGERING, LINGER_MS);
 		}
 	}
+	if (c->phase == PHASE_HANDSHAKE && (c->in.ended || c->in.broken))
+		c->exit = judge_handshake(c, false);
 	if (c->in.broken || c->out.broken || now >= c->phase_deadline ||
 	    (c->in.ended && c->phase != PHASE_CLOSING))
 		c->phase = PHASE_OVER;
@@ -155,5 +171,5 @@ farewell_turn_away(int client, const char *reason)
 		while (recv(client, rest, sizeof(rest), 0) > 0)
 			continue;
 	}
-	_exit(0);
+	_exit(CHILD_NO_PLACE);
 }

@@ -33,13 +33,17 @@ receive(struct inbound *in, char *at, size_t size)
 	return (size_t)got;
 }
 
-void
+size_t
 inbound_read(struct inbound *in)
 {
+	size_t got = 0;
+
 	if (in->begin == in->end)
 		in->begin = in->end = 0;
 	if (in->end < sizeof(in->bytes))
-		in->end += receive(in, in->bytes + in->end, sizeof(in->bytes) - in->end);
+		got = receive(in, in->bytes + in->end, sizeof(in->bytes) - in->end);
+	in->end += got;
+	return got;
 }
 
 size_t

@@ -25,8 +25,8 @@ struct inbound {
 
 void inbound_start(struct inbound *in, int fd, uint32_t max_message);
 
-/* Read once, behind what is there.  Nothing to read is no event. */
-void inbound_read(struct inbound *in);
+/* Read once, behind what is there; the number of bytes.  Nothing to read is no event. */
+size_t inbound_read(struct inbound *in);
 
 /* Read and forget; the number of bytes. */
 size_t inbound_discard(struct inbound *in);

@@ -152,6 +152,32 @@ end_frame(struct child *c)
 		websocket_let_write();
 }
 
+/*
+ * May another frame be taken?  The time for which a client is not read is not
+ * held against it: its pongs wait with all the rest.
+ */
+static bool
+within_rate(struct child *c)
+{
+	struct rate *r = &c->rate;
+	uint64_t now;
+
+	if (!rate_limited(r))
+		return true;
+	now = clock_us();
+	if (rate_due_us(r) > now) {
+		if (r->since_us == 0) {
+			r->since_us = now;
+			count_add(&c->seat.self->counters.rate_waits, 1);
+		}
+		return false;
+	}
+	if (r->since_us != 0)
+		c->last_pong += (now - r->since_us) / 1000;
+	r->since_us = 0;
+	return true;
+}
+
 static void
 take_frames(struct child *c)
 {
@@ -159,7 +185,7 @@ take_frames(struct child *c)
 	const char *bytes;
 	size_t length;
 
-	while (c->phase == PHASE_SERVING && c->waiting == SESSION_DONE) {
+	while (c->phase == PHASE_SERVING && within_rate(c) && c->waiting == SESSION_DONE) {
 		enum inbound_frame found = inbound_frame(&c->in, &bytes, &length, &v);
 
 		if (found == INBOUND_FRAME_NONE)
@@ -169,8 +195,10 @@ take_frames(struct child *c)
 			break;
 		}
 		websocket_feed(bytes, length);
-		if (found == INBOUND_FRAME_END)
-			end_frame(c);
+		if (found != INBOUND_FRAME_END)
+			continue;
+		rate_take_frame(&c->rate, clock_us());
+		end_frame(c);
 	}
 }
 
@@ -195,12 +223,20 @@ obey_ticker(struct child *c)
 	}
 }
 
+/* Until when its client has to answer a ping. */
+static uint64_t
+patience_ends(const struct child *c)
+{
+	return c->rate.since_us != 0 ? NEVER
+				     : c->last_pong + 2 * (uint64_t)c->settings->ping_ms;
+}
+
 static void
 keep_alive(struct child *c, uint64_t now)
 {
 	static const unsigned char ping[] = {0x89, 0x00};
 
-	if (now >= c->last_pong + 2 * (uint64_t)c->settings->ping_ms) {
+	if (now >= patience_ends(c)) {
 		farewell_close_for(c, 1008, "no answer to pings for two periods");
 		return;
 	}
@@ -246,13 +282,16 @@ serve_pending(struct child *c)
 bool
 serve_may_read(const struct child *c)
 {
-	return c->waiting == SESSION_DONE && outbound_backlog(&c->out) <= QUEUE_MAX;
+	return c->waiting == SESSION_DONE && c->rate.since_us == 0 &&
+	       outbound_backlog(&c->out) <= QUEUE_MAX;
 }
 
 uint64_t
 serve_due(const struct child *c)
 {
-	uint64_t silence = c->last_pong + 2 * (uint64_t)c->settings->ping_ms;
+	uint64_t due = patience_ends(c);
 
-	return silence < c->next_ping ? silence : c->next_ping;
+	if (c->rate.since_us != 0)
+		due = (rate_due_us(&c->rate) + 999) / 1000;
+	return due < c->next_ping ? due : c->next_ping;
 }

@@ -21,6 +21,7 @@
 #include "mailbag.h"
 #include "message.h"
 #include "outbound.h"
+#include "rate.h"
 #include "roster.h"
 #include "seat.h"
 #include "session.h"
@@ -41,6 +42,7 @@ struct child {
 	enum phase phase;
 	int epoll;
 	uint32_t interest; /* events that are asked of the client's socket */
+	enum child_exit exit;
 
 	enum session_result waiting; /* for what `packet` waits; SESSION_DONE: there is none */
 	const char *packet;
@@ -59,6 +61,7 @@ struct child {
 	char reason[124];
 
 	struct seat seat;
+	struct rate rate;
 	struct outbound out;
 	struct roster roster;
 	struct mailbag mailbag;

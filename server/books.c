@@ -65,6 +65,7 @@ books_seat(struct ticker *t, uint32_t slot)
 	store_relaxed(&t->header->empty_boot_ms, 0);
 	c->seat = t->seated_count;
 	t->seated[t->seated_count++] = slot;
+	store_relaxed(&t->header->seated, t->seated_count);
 }
 
 void
@@ -77,6 +78,7 @@ books_unseat(struct ticker *t, uint32_t slot)
 	t->free_slots[t->free_count++] = slot;
 	if (t->seated_count == 0)
 		store_relaxed(&t->header->empty_boot_ms, clock_boot_ms());
+	store_relaxed(&t->header->seated, t->seated_count);
 }
 
 void
@@ -102,6 +104,7 @@ books_claim(struct ticker *t, uint32_t slot)
 {
 	t->clients[slot].claim = t->claimed_count;
 	t->claimed[t->claimed_count++] = slot;
+	store_relaxed(&t->header->claimed, t->claimed_count);
 }
 
 void
@@ -111,6 +114,7 @@ books_unclaim(struct ticker *t, uint32_t slot)
 
 	t->claimed[t->clients[slot].claim] = last;
 	t->clients[last].claim = t->clients[slot].claim;
+	store_relaxed(&t->header->claimed, t->claimed_count);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
+#include "admission.h"
 #include "keeper.h"
 #include "ports.h"
 #include "sockets.h"
@@ -24,13 +25,14 @@
 #define RESTART_MAX_MS 2000 /* ... at most, when it dies again and again */
 #define ACCEPT_BATCH 64     /* connections before other events get their turn */
 
-enum source { SOURCE_SIGNAL, SOURCE_TICKER, SOURCE_SOCKET };
+enum awaited { SOURCE_SIGNAL, SOURCE_TICKER, SOURCE_SOCKET };
 
 struct listener {
 	const struct options *options;
 	struct child_settings settings;
 	struct keeper keeper;
 	struct spawn_counts children;
+	struct admission admission;
 	struct front *front; /* our page of the segment, mapped writable; or NULL */
 	int epoll;
 	int signals;
@@ -44,7 +46,7 @@ struct listener {
 };
 
 static void
-watch(struct listener *l, int fd, enum source source, unsigned number)
+watch(struct listener *l, int fd, enum awaited source, unsigned number)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)source << 32 | number};
 
@@ -100,21 +102,22 @@ show_counts(struct listener *l)
 		return;
 	store_relaxed(&l->front->counters.children_ended, l->children.ended);
 	store_relaxed(&l->front->counters.children_killed, l->children.killed);
+	store_relaxed(&l->front->counters.penalties, l->children.fined);
 	store_relaxed(&l->front->counters.tickers_started, l->keeper.started);
 }
 
 /* Answered by the listener itself: no process for a client that cannot be served. */
 static void
-turn_away(int client, const char *reason)
+turn_away(int client, uint32_t retry_s, const char *reason)
 {
 	char answer[320];
 	int length = snprintf(answer, sizeof(answer),
 	    "HTTP/1.1 503 Service Unavailable\r\n"
 	    "Content-Type: text/plain; charset=utf-8\r\n"
 	    "Content-Length: %zu\r\n"
-	    "Retry-After: 2\r\n"
+	    "Retry-After: %u\r\n"
 	    "Connection: close\r\n\r\n%s",
-	    strlen(reason), reason);
+	    strlen(reason), retry_s, reason);
 
 	/* What it has sent already is read, or closing would reset the connection. */
 	char rest[2048];
@@ -124,6 +127,37 @@ turn_away(int client, const char *reason)
 	shutdown(client, SHUT_WR);
 	(void)recv(client, rest, sizeof(rest), MSG_DONTWAIT);
 	close(client);
+}
+
+/* May this one come in?  If not, it was answered. */
+static bool
+admit(struct listener *l, int client, const struct source *source)
+{
+	struct admission_ruling ruling =
+	    admission_ask(&l->admission, source, l->keeper.segment.header);
+	const char *reason = NULL;
+
+	switch (ruling.verdict) {
+	case ADMISSION_WELCOME: return true;
+	case ADMISSION_FULL:
+		COUNT(l, refused_full);
+		reason = "All places are taken.\n";
+		break;
+	case ADMISSION_SOURCE:
+		COUNT(l, refused_source);
+		reason = "There are too many connections from your address.\n";
+		break;
+	case ADMISSION_PENALTY:
+		COUNT(l, refused_penalty);
+		reason = "Too many connections from your address were left unfinished.\n";
+		break;
+	case ADMISSION_EARLY:
+		COUNT(l, refused_early);
+		reason = "Too many are coming in at once.\n";
+		break;
+	}
+	turn_away(client, ruling.retry_s, reason);
+	return false;
 }
 
 static void
@@ -136,22 +170,23 @@ serve_connection(
 	    .parts = l->keeper.parts,
 	    .client = client,
 	};
+	struct source source;
+	pid_t pid;
 
 	FAULT("listener.accepted");
 	COUNT(l, accepted);
-	if (l->children.running >= l->options->max_clients) {
-		COUNT(l, refused_full);
-		turn_away(client, "All places are taken.\n");
+	source_of(address, &source);
+	if (!admit(l, client, &source))
 		return;
-	}
 	sockets_name(address, length, start.peer);
-	if (spawn_child(&l->children, &start) < 0) {
+	if ((pid = spawn_child(&l->children, &start)) < 0) {
 		COUNT(l, fork_failed);
 		log_error("fork-failed", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
-		turn_away(client, "No process could be started.\n");
+		turn_away(client, 2, "No process could be started.\n");
 		return;
 	}
 	FAULT("listener.spawned");
+	admission_enter(&l->admission, &source, pid);
 	close(client);
 	FAULT("listener.handed");
 }
@@ -241,7 +276,8 @@ on_signal(struct listener *l)
 	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		switch (info.ssi_signo) {
 		case SIGCHLD:
-			if (spawn_reap(&l->children, l->keeper.pid) && keeper_ended(&l->keeper))
+			if (spawn_reap(&l->children, &l->admission, l->keeper.pid) &&
+			    keeper_ended(&l->keeper))
 				schedule_restart(l);
 			break;
 		case SIGTERM:
@@ -304,7 +340,8 @@ set_up(struct listener *l, const struct options *options, const struct inherit *
 	l->started_ms = clock_ms();
 	options_child(options, &l->settings);
 	if ((l->signals = open_signals()) < 0 ||
-	    (l->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0) {
+	    (l->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0 ||
+	    admission_make(&l->admission, options) < 0) {
 		log_error("setup", "errno=\"%s\"", strerror(errno));
 		return EXIT_SYSTEM;
 	}
@@ -358,7 +395,7 @@ listener_run(const struct options *options, const struct inherit *given)
 		for (int i = 0; i < count; i++) {
 			unsigned number = (unsigned)ready[i].data.u64;
 
-			switch ((enum source)(ready[i].data.u64 >> 32)) {
+			switch ((enum awaited)(ready[i].data.u64 >> 32)) {
 			case SOURCE_SIGNAL: on_signal(l); break;
 			case SOURCE_TICKER: on_ticker(l); break;
 			case SOURCE_SOCKET: on_socket(l, number); break;

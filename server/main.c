@@ -5,6 +5,9 @@
  *	options.c	what the operator wants (conf.c: from a file)
  *	listener.c	accepts (ports.c, sockets.c), has served (spawn.c), keeps the
  *			ticker going (keeper.c)
+ *	admission.c	who is let in: how many there are from where (census.c,
+ *			source.c), what they owe (penalty.c), how many come in
+ *			at once (startups.c)
  *	ticker.c	the process that owns the truth (see ticker.h)
  *	../child/	the process that serves one client (see child.h)
  *	../shm/		what they share (see layout.h)

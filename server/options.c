@@ -14,6 +14,7 @@
 #include "../shm/segment.h"
 #include "conf.h"
 #include "rows.h"
+#include "startups.h"
 #include "usage.h"
 
 #ifndef ROSTERD_VERSION
@@ -228,14 +229,14 @@ read_arguments(struct reading *r, int argc, char **argv)
 }
 
 static bool
-good_networks(const struct options_list *list)
+good_networks(const char *name, const struct options_list *list)
 {
 	struct cidr network;
 
 	for (unsigned i = 0; i < list->count; i++) {
 		if (cidr_parse(list->items[i], &network))
 			continue;
-		options_complain("--status-from: \"%s\" is not a network", list->items[i]);
+		options_complain("--%s: \"%s\" is not a network", name, list->items[i]);
 		return false;
 	}
 	return true;
@@ -263,6 +264,7 @@ is_sound(const struct options *o)
 	struct layout layout;
 	enum log_level level;
 	enum child_sandbox sandbox;
+	struct startups startups;
 
 	if (!segment_name_good(o->name)) {
 		options_complain("--name: letters, digits, '-', '_' and '.' only");
@@ -276,8 +278,13 @@ is_sound(const struct options *o)
 		options_complain("--log-level: error, warning, info or debug");
 		return false;
 	}
-	if (!good_networks(&o->status_from))
+	if (!good_networks("status-from", &o->status_from) ||
+	    !good_networks("penalty-exempt", &o->penalty_exempt))
 		return false;
+	if (!startups_parse(&startups, o->max_startups, o->max_clients)) {
+		options_complain("--max-startups: START:RATE:FULL, as in 64:30:256");
+		return false;
+	}
 	if (options_mode(o->socket_mode) == 0) {
 		options_complain("--socket-mode: permissions in octal, as in 0660");
 		return false;
@@ -356,6 +363,9 @@ options_child(const struct options *o, struct child_settings *settings)
 	settings->backlog = o->backlog;
 	settings->ping_ms = o->ping_ms;
 	settings->handshake_ms = o->handshake_ms;
+	settings->rate = o->rate;
+	settings->rate_bytes = o->rate_bytes;
+	settings->rate_burst = o->rate_burst;
 	settings->status_from_count = o->status_from.count;
 	for (unsigned i = 0; i < o->status_from.count; i++)
 		(void)cidr_parse(o->status_from.items[i], &settings->status_from[i]);

@@ -6,7 +6,7 @@
 
 #include "../shm/log.h"
 
-int
+pid_t
 spawn_child(struct spawn_counts *n, const struct child_start *start)
 {
 	pid_t pid = fork();
@@ -16,7 +16,7 @@ spawn_child(struct spawn_counts *n, const struct child_start *start)
 		return -1;
 	if (pid > 0) {
 		n->running++;
-		return 0;
+		return pid;
 	}
 	/* Keys on the terminal are for the listener; TERM and KILL for this client alone. */
 	signal(SIGINT, SIG_IGN);
@@ -40,7 +40,7 @@ cause(int signal)
 }
 
 bool
-spawn_reap(struct spawn_counts *n, pid_t other)
+spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other)
 {
 	bool found = false;
 	int status;
@@ -53,6 +53,7 @@ spawn_reap(struct spawn_counts *n, pid_t other)
 			continue;
 		}
 		n->running--;
+		n->fined += admission_leave(admission, pid, status) != 0;
 		n->ended += WIFEXITED(status) != 0;
 		if (!WIFSIGNALED(status))
 			continue;

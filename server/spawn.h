@@ -8,17 +8,25 @@
 #include <sys/types.h>
 
 #include "../child/child.h"
+#include "admission.h"
 
 struct spawn_counts {
 	uint32_t running; /* children of this listener */
 	uint64_t ended;
 	uint64_t killed; /* by a signal */
+	uint64_t fined;  /* whose end is held against their client's address */
 };
 
-/* Fork a child for this connection; it has its own copy of the descriptor.  0, or -1 and errno. */
-int spawn_child(struct spawn_counts *n, const struct child_start *start);
+/*
+ * Fork a child for this connection; it has its own copy of the descriptor.  Its
+ * pid, or -1 and errno.
+ */
+pid_t spawn_child(struct spawn_counts *n, const struct child_start *start);
 
-/* Reap all that have ended; the return says whether `other` was among them. */
-bool spawn_reap(struct spawn_counts *n, pid_t other);
+/*
+ * Reap all that have ended, and tell admission; the return says whether `other`
+ * was among them.
+ */
+bool spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other);
 
 #endif

@@ -170,6 +170,8 @@ struct header {
 	_Atomic uint32_t guests;        /* T  clients came that no listener forked (guest.h) */
 	_Atomic uint32_t clients;       /* T  open now */
 	_Atomic uint32_t tick_ms;       /* T  between ticks */
+	_Atomic uint32_t claimed;       /* T  slots whose client's handshake is not done */
+	_Atomic uint32_t seated;        /* T  slots in use, for whatever */
 	struct generation generations[LAYOUT_GENERATIONS];
 	struct ticker_counters counters;     /* T */
 	struct ticker_histograms histograms; /* T */
