@@ -216,7 +216,7 @@ $(OUT)/tests/misbehave: $(call objects,tests/misbehave,$(MISBEHAVE)) $(call obje
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
 
-$(OUT)/tests/protocol: $(call objects,tests/protocol,$(PROTOCOL)) $(call objects,tests/lib,$(TESTLIB))
+$(OUT)/tests/protocol: $(call objects,tests/protocol,$(PROTOCOL)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson

@@ -70,7 +70,7 @@ void
 emit_number(struct text *out, const char *key, uint64_t n)
 {
 	emit_key(out, key);
-	text_format(out, "%" PRIu64, n);
+	text_format(out, n <= INT64_MAX ? "%" PRIu64 : "\"%" PRIu64 "\"", n);
 }
 
 void

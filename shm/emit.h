@@ -21,7 +21,10 @@ void emit_string(struct text *out, const char *bytes, size_t length);
 /* "key": before a value, with a comma before it unless it is the first one. */
 void emit_key(struct text *out, const char *key);
 
-/* A member whole. */
+/*
+ * A member whole.  A number of over 2^63 - 1, which is none that was counted here
+ * and that parsers choke on, goes between quotes.
+ */
 void emit_number(struct text *out, const char *key, uint64_t n);
 void emit_seconds(struct text *out, const char *key, uint64_t ms);
 void emit_text(struct text *out, const char *key, const char *string);
