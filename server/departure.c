@@ -99,14 +99,20 @@ watch_death(struct ticker *t, uint32_t slot)
 	return -1;
 }
 
-/* A slot that is leaving: free it if its child is dead and its mail is delivered. */
+/*
+ * A slot that is leaving: if its child is dead, nobody has its lock any more; and
+ * if its mail is delivered, it is free.
+ */
 static void
 try_free(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
 	const struct layout *l = &t->header->layout;
 
-	if (c->line >= 0 || c->death >= 0 || c->blocked)
+	if (c->line >= 0 || c->death >= 0)
+		return;
+	break_its_lock(t, slot);
+	if (c->blocked)
 		return;
 	store_release(&books_entry(t, slot)->state, ENTRY_FREE);
 	FAULT("departure.freed");
@@ -148,7 +154,6 @@ departure_leave(struct ticker *t, uint32_t slot)
 		close(c->bell);
 	c->line = c->bell = -1;
 	c->back_ms = 0;
-	break_its_lock(t, slot);
 	log_silent_end(t, slot);
 	departure_begin(t, slot);
 	bequeath(t, slot);
@@ -163,7 +168,6 @@ departure_resume_leave(struct ticker *t, uint32_t slot)
 
 	c->back_ms = 0;
 	c->death = watch_death(t, slot);
-	break_its_lock(t, slot);
 	post_drain(t, slot);
 	try_free(t, slot);
 }

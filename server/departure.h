@@ -4,7 +4,9 @@
  * A client departs when it says goodbye, or when its child's life line closes.
  * Its slot is given away again only when the child is known to be dead and its
  * mail is delivered: a child that merely closed its life line still has the
- * slot mapped, and could write into the next client's.
+ * slot mapped, and could write into the next client's.  For the same reason the
+ * lock, if it has it, is not broken before it is dead: that takes the kernel a
+ * moment from the closing of the line on, or from the kill.
  */
 #ifndef SERVER_DEPARTURE_H
 #define SERVER_DEPARTURE_H

@@ -265,7 +265,7 @@ struct mailbox {
 /*
  * What all may write.  Nothing in here is believed: a child that scribbles
  * over it makes the ticker look at every slot, and the others wait for the
- * lock no longer than it takes the ticker to notice (recover.c).
+ * lock no longer than it takes the ticker to notice (watch.c).
  */
 struct commons {
 	struct lock lock;

@@ -10,12 +10,15 @@
  *	name	slot + 1 (20 bits) | generation (28 bits) | serial (16 bits)
  *
  * The serial goes up with each taking, so that a name stands for one taking of
- * the lock.  To break the lock (recover.c) is to swap exactly the name that
- * was seen against 0: if the holder let go meanwhile, nothing happens.
+ * the lock.  To break the lock (departure.c, watch.c, adopt.c) is to swap exactly
+ * the name that was seen against 0: if the holder let go meanwhile, nothing
+ * happens.  It is done to the dead alone: who lives and holds it too long is
+ * killed first.
  *
  * Holder killed before the swap:	not a holder.
- * Holder killed while it holds:	its life line closes, and the ticker
- *					breaks the lock and posts.
+ * Holder killed while it holds:	its life line closes, and when it is known
+ *					to be dead the ticker breaks the lock and
+ *					posts.
  * Killed between owner = 0 and post:	waiters look again after LOCK_NAP_MS.
  * Waiter killed:			`waiters` stays too high, which costs a
  *					superfluous post now and then.

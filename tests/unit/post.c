@@ -1,73 +1,18 @@
 /* Mail through a ticker that is killed, and the one that comes after it. */
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "../../server/adopt.h"
-#include "../../server/books.h"
 #include "../../server/post.h"
-#include "../../server/registry.h"
-#include "../../server/tick.h"
 #include "../../shm/token.h"
-
-/* A ticker without processes around it; its clients have no children. */
+#include "lone.h"
 
 static struct ticker t;
 
 static void
 start_ticker(void)
 {
-	static const struct limits small = {8, 1024, 1024};
-	char name[32];
-
-	memset(&t, 0, sizeof(t));
-	snprintf(name, sizeof(name), "unit-%d", (int)getpid());
-	cr_assert_eq(segment_create(&t.segment, name, &small, 0600), 0);
-	segment_unlink(name);
-	t.header = t.segment.header;
-	t.commons = segment_commons(t.header);
-	t.max_clients = 8;
-	cr_assert_eq(lock_make(&t.commons->lock), 0);
-	lock_introduce(&t.user, &t.commons->lock, LOCK_TICKER, 1);
-	cr_assert_eq(books_make(&t), 0);
-	cr_assert_eq(tick_make(&t), 0);
-	cr_assert_eq(post_make(&t), 0);
-	text_string(&t.version, "\"DEV\"");
-	adopt_nothing(&t);
-}
-
-/* Another one on the same segment, which has only what stands there. */
-static void
-succeed(void)
-{
-	struct segment segment = t.segment;
-
-	memset(&t, 0, sizeof(t));
-	t.segment = segment;
-	t.header = segment.header;
-	t.commons = segment_commons(t.header);
-	t.max_clients = 8;
-	lock_introduce(&t.user, &t.commons->lock, LOCK_TICKER, 2);
-	cr_assert_eq(books_make(&t), 0);
-	cr_assert_eq(tick_make(&t), 0);
-	cr_assert_eq(post_make(&t), 0);
-	text_string(&t.version, "\"DEV\"");
-	adopt_segment(&t);
-}
-
-static uint32_t
-add_client(void)
-{
-	uint32_t slot = registry_claim(&t, -1, -1, (const char[PEER_LENGTH]){"test"}, 0);
-
-	cr_assert_neq(slot, LAYOUT_NO_SLOT);
-	store_relaxed(&segment_slot(t.header, slot)->state, SLOT_SERVING);
-	registry_open(&t, slot);
-	return slot;
+	lone_start(&t);
 }
 
 /* What a child does: a packet of one letter into its outbox, for these or (0) for all. */
@@ -145,28 +90,29 @@ leave_journal(uint32_t sender, uint32_t n, uint32_t receiver, uint64_t head)
 
 Test(post, what_a_dead_ticker_had_not_delivered_is_delivered_once, .init = start_ticker)
 {
-	uint32_t a = add_client(), b = add_client(), r = add_client();
+	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0),
+		 r = lone_client(&t, -1, 0);
 
 	post(b, 'b', &r, 1);
 	leave_journal(b, 0, r, 0);
-	succeed();
+	lone_succeed(&t);
 	cr_assert_str_eq(inbox_of(r), "b");
 	cr_assert_str_eq(inbox_of(a), "");
 }
 
 Test(post, what_a_dead_ticker_had_delivered_is_not_delivered_again, .init = start_ticker)
 {
-	uint32_t a = add_client(), b = add_client(), to[2];
+	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0), to[2];
 
-	to[0] = add_client();
-	to[1] = add_client();
+	to[0] = lone_client(&t, -1, 0);
+	to[1] = lone_client(&t, -1, 0);
 	post(a, 'z', &to[0], 1);
 	post_drain(&t, a);
 	cr_assert_str_eq(inbox_of(to[0]), "z");
 	/* As if that had been b's, and the first of two. */
 	post(b, 'b', to, 2);
 	leave_journal(b, 0, to[0], 0);
-	succeed();
+	lone_succeed(&t);
 	cr_assert_str_eq(inbox_of(to[0]), "z");
 	cr_assert_str_eq(inbox_of(to[1]), "b");
 }
@@ -177,22 +123,23 @@ Test(post, what_a_dead_ticker_had_delivered_is_not_delivered_again, .init = star
  */
 Test(post, others_mail_is_not_taken_for_what_a_dead_ticker_had_delivered, .init = start_ticker)
 {
-	uint32_t a = add_client(), b = add_client(), r = add_client();
+	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0),
+		 r = lone_client(&t, -1, 0);
 
 	post(a, 'a', &r, 1);
 	post(b, 'b', &r, 1);
 	leave_journal(b, 0, r, 0);
-	succeed();
+	lone_succeed(&t);
 	cr_assert_str_eq(inbox_of(r), "ab");
 }
 
 Test(post, others_broadcast_is_not_taken_for_what_a_dead_ticker_had_sent, .init = start_ticker)
 {
-	uint32_t a = add_client(), b = add_client();
+	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0);
 
 	post(a, 'a', NULL, 0);
 	post(b, 'b', NULL, 0);
 	leave_journal(b, 0, MAILBOX_LOG, 0);
-	succeed();
+	lone_succeed(&t);
 	cr_assert_str_eq(log_text(), "ab");
 }

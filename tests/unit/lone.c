@@ -1,0 +1,63 @@
+#include "lone.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "../../server/adopt.h"
+#include "../../server/post.h"
+#include "../../server/registry.h"
+#include "../../server/tick.h"
+
+static void
+set_up(struct ticker *t, const struct segment *segment, uint64_t generation)
+{
+	memset(t, 0, sizeof(*t));
+	t->segment = *segment;
+	t->header = segment->header;
+	t->commons = segment_commons(t->header);
+	t->max_clients = LONE_CLIENTS;
+	t->epoll = epoll_create1(EPOLL_CLOEXEC);
+	lock_introduce(&t->user, &t->commons->lock, LOCK_TICKER, generation);
+	cr_assert(
+	    t->epoll >= 0 && books_make(t) == 0 && tick_make(t) == 0 && post_make(t) == 0);
+	text_string(&t->version, "\"DEV\"");
+}
+
+void
+lone_start(struct ticker *t)
+{
+	static const struct limits small = {LONE_CLIENTS, 1024, 1024};
+	struct segment segment;
+	char name[32];
+
+	snprintf(name, sizeof(name), "lone-%d", (int)getpid());
+	cr_assert_eq(segment_create(&segment, name, &small, 0600), 0);
+	segment_unlink(name);
+	cr_assert_eq(lock_make(&segment_commons(segment.header)->lock), 0);
+	set_up(t, &segment, 1);
+	adopt_nothing(t);
+}
+
+void
+lone_succeed(struct ticker *t)
+{
+	struct segment segment = t->segment;
+
+	set_up(t, &segment, 2);
+	adopt_segment(t);
+}
+
+uint32_t
+lone_client(struct ticker *t, int bell, uint32_t pid)
+{
+	uint32_t slot =
+	    registry_claim(t, -1, bell, (const char[PEER_LENGTH]){"127.0.0.1:1"}, pid);
+
+	cr_assert_neq(slot, LAYOUT_NO_SLOT);
+	store_relaxed(&segment_slot(t->header, slot)->state, SLOT_SERVING);
+	registry_open(t, slot);
+	return slot;
+}
