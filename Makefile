@@ -31,7 +31,8 @@ DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_
 	check_header check_directory check_slots check_mail check_commons check_snapshot
 CHILD := child rate greet serve farewell confine cage filter refusal seat inbound frames fields request \
 	origin answer page status websocket message packet properties session outbox outbound roster mailbag
-SERVER := inherit options rows usage conf listener ports keeper spawn sockets ticker adopt reception \
+SERVER := inherit options rows usage conf guest host listener listening lifetime announce \
+	upgrade handover recount ports keeper spawn sockets ticker adopt reception \
 	tick watch departure \
 	drain guard latch post parcel registry render kill kick bells books events roll peer
 SERVER += admission census penalty source startups

@@ -243,6 +243,12 @@ loop(struct child *c)
 	}
 }
 
+_Noreturn void
+child_turn_away(int client, const char *reason)
+{
+	farewell_turn_away(client, reason);
+}
+
 void
 child_close_others(const int *keep)
 {
@@ -322,12 +328,18 @@ set_up(struct child *c, const struct child_start *start)
 static void
 stand_apart(struct child_start *own)
 {
-	const int keep[] = {own->client, own->parts, websocket_descriptor(), log_descriptor(),
-	    cage_descriptor(), -1};
+	int wanted[] = {own->client, own->parts, own->hold, websocket_descriptor(),
+	    log_descriptor(), cage_descriptor()};
+	int keep[sizeof(wanted) / sizeof(wanted[0]) + 1], kept = 0;
 
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (wanted[i] >= 0)
+			keep[kept++] = wanted[i];
+	keep[kept] = -1;
 	confine_descriptors(keep);
 	own->client = confine_aside(own->client);
 	own->parts = confine_aside(own->parts);
+	own->hold = confine_aside(own->hold);
 	confine_standard();
 	confine_schedule();
 }
@@ -345,6 +357,8 @@ child_run(const struct child_start *start)
 	c->peer = own.peer;
 	take_seat(c, &own);
 	close(own.parts);
+	if (own.hold >= 0)
+		close(own.hold);
 	setproctitle("client %.8s %s", c->seat.token, c->peer);
 	set_up(c, &own);
 	enter_cage(c);

@@ -45,6 +45,8 @@ struct child_start {
 	struct header *header;  /* the segment, mapped to be read only */
 	int parts;              /* descriptor of the segment, to map two parts writable */
 	int client;             /* the connected socket */
+	int hold;               /* closed when the child has its slot; or -1 */
+	bool guest;             /* no listener has forked it (server/guest.h) */
 	char peer[PEER_LENGTH]; /* its other end, for people */
 };
 
@@ -56,6 +58,9 @@ bool child_origins_good(const char *list);
  * the fork.  0, or -1 after it has said why on the log.
  */
 int child_prepare(const struct child_settings *settings);
+
+/* For a client that cannot be served at all: tell it to come back (503), and end. */
+_Noreturn void child_turn_away(int client, const char *reason);
 
 /* Close all descriptors from 3 on but these; the list ends with -1.  For any fork. */
 void child_close_others(const int *keep);

@@ -92,7 +92,7 @@ judge(struct seat *s, const struct register_message *m)
 
 /* One try to get an answer until the deadline; SEAT_NO_TICKER if the line broke. */
 static enum seat_answer
-ask(struct seat *s, const char *peer, uint64_t deadline)
+ask(struct seat *s, const struct child_start *start, uint64_t deadline)
 {
 	struct register_message m;
 	uint64_t now;
@@ -100,7 +100,7 @@ ask(struct seat *s, const char *peer, uint64_t deadline)
 
 	if (connect_line(s) < 0)
 		return SEAT_NO_TICKER;
-	if (say(s, REGISTER_CHILD, peer) == 0) {
+	if (say(s, start->guest ? REGISTER_GUEST : REGISTER_CHILD, start->peer) == 0) {
 		FAULT("seat.hello");
 		while ((now = clock_ms()) < deadline) {
 			struct pollfd p = {.fd = s->line, .events = POLLIN};
@@ -139,7 +139,7 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 	s->header = start->header;
 	s->address_length =
 	    register_address(&s->address, start->settings->name, s->header->door);
-	while ((answer = ask(s, start->peer, deadline)) == SEAT_NO_TICKER) {
+	while ((answer = ask(s, start, deadline)) == SEAT_NO_TICKER) {
 		/* Nobody to wait for: the next ticker is on its way, or none will be. */
 		if (clock_ms() >= deadline)
 			return SEAT_NO_TICKER;

@@ -53,6 +53,7 @@ drain_begin(struct ticker *t, uint32_t spread_ms)
 	if (t->draining)
 		return;
 	t->draining = true;
+	t->yielding = false;
 	store_release(&t->header->draining, 1);
 	if (spread_ms > enough)
 		spread_ms = (uint32_t)enough;

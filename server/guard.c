@@ -20,8 +20,10 @@ revive(struct ticker *t)
 		return;
 	}
 	if (pid == 0) {
-		if (fork() == 0)
+		if (fork() == 0) {
+			segment_unmap(&t->segment); /* a listener writes none of it */
 			t->start.revive(&t->start, t->segment.fd);
+		}
 		_exit(0);
 	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

@@ -224,9 +224,9 @@ take_latch(const struct keeper *k)
 }
 
 int
-keeper_start(struct keeper *k)
+keeper_start(struct keeper *k, bool latched)
 {
-	int latch = take_latch(k), result = find_or_begin(k);
+	int latch = latched ? -1 : take_latch(k), result = find_or_begin(k);
 
 	if (latch >= 0)
 		close(latch);

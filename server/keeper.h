@@ -38,10 +38,10 @@ struct keeper {
 void keeper_prepare(struct keeper *k, const struct options *options, books_revive *revive);
 
 /*
- * Find a ticker or start one.  0; -1 after it was said what is wrong.  With the
- * latch in hand; whoever calls does not hold it.
+ * Find a ticker or start one, with the latch in hand (latched: somebody holds it
+ * for us).  0; -1 after it was said what is wrong.
  */
-int keeper_start(struct keeper *k);
+int keeper_start(struct keeper *k, bool latched);
 
 /* What a listener leaves to the next one; descriptors are -1 if there is none. */
 struct keeper_bequest {

@@ -226,14 +226,16 @@ reception_expire(struct ticker *t, uint64_t now_ms)
 
 /* One has gone, with these last words or none. */
 static void
-lose_listener(struct ticker *t, uint32_t kind)
+lose_listener(struct ticker *t, int fd, uint32_t kind)
 {
 	if (kind == REGISTER_RETIRE)
 		store_relaxed(&t->header->guests, 1);
-	if (kind == REGISTER_LEAVE && t->seated_count == 0 && !books_has_listener(t))
-		t->over = true;
-	else
-		guard_look(t, clock_ms());
+	if (kind == REGISTER_LEAVE && t->seated_count == 0 && !books_has_listener(t)) {
+		t->over = true; /* its line closes when we are gone: it waits for that */
+		return;
+	}
+	close(fd);
+	guard_look(t, clock_ms());
 }
 
 void
@@ -252,9 +254,8 @@ reception_listener(struct ticker *t, uint32_t place)
 	} else if (result == 1 && m.kind == REGISTER_YIELD) {
 		t->yielding = !t->draining;
 	} else {
-		close(fd);
 		t->listeners[place] = -1;
-		lose_listener(t, result == 1 ? m.kind : 0);
+		lose_listener(t, fd, result == 1 ? m.kind : 0);
 	}
 }
 

@@ -10,7 +10,6 @@ pid_t
 spawn_child(struct spawn_counts *n, const struct child_start *start)
 {
 	pid_t pid = fork();
-	sigset_t none;
 
 	if (pid < 0)
 		return -1;
@@ -18,6 +17,14 @@ spawn_child(struct spawn_counts *n, const struct child_start *start)
 		n->running++;
 		return pid;
 	}
+	spawn_become(start);
+}
+
+_Noreturn void
+spawn_become(const struct child_start *start)
+{
+	sigset_t none;
+
 	/* Keys on the terminal are for the listener; TERM and KILL for this client alone. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
@@ -39,6 +46,19 @@ cause(int signal)
 	}
 }
 
+void
+spawn_limit(struct child_settings *settings, const struct header *header)
+{
+	const struct limits *l = &header->limits;
+
+	if (settings->max_packet != l->max_packet ||
+	    settings->max_properties != l->max_properties)
+		log_warning("other-limits", "max_packet=%u max_properties=%u max_clients=%u",
+		    l->max_packet, l->max_properties, l->max_clients);
+	settings->max_packet = l->max_packet;
+	settings->max_properties = l->max_properties;
+}
+
 bool
 spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other)
 {
@@ -49,7 +69,9 @@ spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == other) {
 			found = true;
-			log_warning("ticker-ended", "pid=%d status=%d", (int)pid, status);
+			if (status != 0)
+				log_warning(
+				    "ticker-ended", "pid=%d status=%d", (int)pid, status);
 			continue;
 		}
 		n->running--;

@@ -23,6 +23,15 @@ struct spawn_counts {
  */
 pid_t spawn_child(struct spawn_counts *n, const struct child_start *start);
 
+/* A guest has no listener to fork it (guest.h): be its child. */
+_Noreturn void spawn_become(const struct child_start *start);
+
+/*
+ * An instance has the limits that it was begun with: what this process wanted
+ * counts only if it is the one who begins it.
+ */
+void spawn_limit(struct child_settings *settings, const struct header *header);
+
 /*
  * Reap all that have ended, and tell admission; the return says whether `other`
  * was among them.

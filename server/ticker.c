@@ -160,6 +160,8 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	else
 		adopt_nothing(t);
 	FAULT("ticker.adopted");
+	if (t->seated_count == 0 && load_relaxed(&t->header->empty_boot_ms) == 0)
+		store_relaxed(&t->header->empty_boot_ms, clock_boot_ms());
 	store_release(&t->header->ready, 1);
 	FAULT("ticker.ready");
 	return 0;
@@ -252,6 +254,7 @@ end(struct ticker *t)
 		latch_remove(t->latch, name);
 	else
 		latch_clear(name);
+	store_release(&t->header->ticker_pid, 0);
 	log_info("ticker-over", "name=%s", name);
 }
 

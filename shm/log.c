@@ -123,6 +123,8 @@ log_descriptor(void)
 void
 log_seal(void)
 {
+	/* The first line would read the time zone's file, if none was written yet. */
+	tzset();
 	self.sealed = true;
 	self.pid = getpid();
 }

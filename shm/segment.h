@@ -63,7 +63,10 @@ void segment_close_fd(struct segment *s);
 void segment_unmap(struct segment *s);
 void segment_unlink(const char *name);
 
-/* Map one from a descriptor that somebody trustworthy gave, to read.  s->fd stays -1. */
+/*
+ * Map one from a descriptor that somebody trustworthy gave, to read, and never
+ * to write: mprotect(2) cannot change that.  s->fd stays -1.
+ */
 int segment_map_fd(struct segment *s, int fd, const char **why);
 
 /* Give the pages of a part back to the system; what is read there next is zero. */

@@ -1,0 +1,96 @@
+#include "guest.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../shm/log.h"
+#include "../shm/register.h"
+#include "host.h"
+#include "latch.h"
+#include "spawn.h"
+
+#define PATIENCE_MS 10000 /* for others who begin or end an instance */
+
+/* Is there anybody behind the segment's door?  A listener at least, that has a ticker soon. */
+static bool
+is_alive(const struct header *header, const char *name)
+{
+	struct sockaddr_un address;
+	socklen_t length = register_address(&address, name, header->door);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool alive;
+
+	if (fd < 0)
+		return false;
+	/* A full queue is one that somebody is about to empty. */
+	alive = connect(fd, (struct sockaddr *)&address, length) == 0 || errno == EAGAIN;
+	close(fd);
+	return alive;
+}
+
+/* The instance, if there is one: its segment, and a descriptor to map parts of it. */
+static bool
+find_instance(struct segment *s, int *parts, const char *name)
+{
+	const char *why;
+
+	if (segment_open(s, name, false, &why) < 0)
+		return false;
+	*parts = segment_open_parts(s, name);
+	if (*parts >= 0 && is_alive(s->header, name)) {
+		segment_close_fd(s);
+		return true;
+	}
+	if (*parts >= 0)
+		close(*parts);
+	segment_unmap(s);
+	segment_close_fd(s);
+	return false;
+}
+
+/*
+ * Find the instance or begin it.  The latch, which is to be held until the
+ * client has its slot, so that nobody ends the instance before; or -1.
+ */
+static int
+enter_instance(struct segment *s, int *parts, const struct options *options)
+{
+	const char *name = options->name;
+	int latch = latch_take(name, LATCH_SHARED, PATIENCE_MS);
+
+	if (latch < 0 || find_instance(s, parts, name))
+		return latch;
+	close(latch);
+	if ((latch = latch_take(name, LATCH_ALONE, PATIENCE_MS)) < 0 ||
+	    find_instance(s, parts, name))
+		return latch;
+	if (host_start(options) == 0 && find_instance(s, parts, name))
+		return latch;
+	close(latch);
+	errno = EAGAIN;
+	return -1;
+}
+
+int
+guest_run(const struct options *options, const struct inherit *given)
+{
+	struct child_settings settings;
+	struct child_start start = {
+	    .settings = &settings, .parts = -1, .client = given->fds[0], .guest = true};
+	struct segment segment = {.fd = -1};
+
+	options_child(options, &settings);
+	memcpy(start.peer, given->peer, PEER_LENGTH);
+	start.hold = enter_instance(&segment, &start.parts, options);
+	if (start.hold < 0) {
+		log_error("no-instance", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
+		child_turn_away(start.client, "The server is not ready.");
+	}
+	start.header = segment.header;
+	spawn_limit(&settings, start.header);
+	if (child_prepare(&settings) < 0)
+		return EXIT_SYSTEM;
+	spawn_become(&start);
+}
