@@ -145,6 +145,7 @@ adopt_segment(struct ticker *t)
 	struct header *h = t->header;
 	uint64_t now_ms = clock_ms();
 
+	t->back_ms = now_ms + WATCH_BACK_MS;
 	take_its_lock(t);
 	for (uint32_t slot = t->max_clients; slot-- > 0;)
 		adopt_entry(t, slot, now_ms);
@@ -158,7 +159,8 @@ adopt_segment(struct ticker *t)
 		drain_begin(t, 0);
 	settle_mail(t);
 	finish_leaving(t);
-	post_scan_all(t);
+	(void)post_mark_all(t);
+	(void)post_scan(t, UINT64_MAX);
 	bells_flush(t);
 	log_info("segment-adopted", "clients=%u seated=%u snapshot=%u", t->order_count,
 	    t->seated_count, t->number);

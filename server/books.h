@@ -12,6 +12,7 @@
 
 #include "../shm/segment.h"
 #include "../shm/text.h"
+#include "peer.h"
 #include "roll.h"
 
 struct options;
@@ -44,6 +45,7 @@ struct client {
 	uint32_t opened;    /* number of the first snapshot that held it; 0: none yet */
 	uint32_t changed;   /* number of the last one in which its properties changed */
 	uint32_t length;    /* bytes of its properties: t->texts + slot * t->text_stride */
+	uint64_t version;   /* of them, as they were read last */
 	uint32_t heartbeat; /* when it was rung last */
 	uint64_t rung_ms;   /* when it was rung first without a heartbeat since; 0: it lives */
 	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
@@ -51,6 +53,10 @@ struct client {
 	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it is open */
 	uint32_t seat;      /* its place in t->seated */
 	uint32_t claim;     /* its place in t->claimed */
+	uint32_t
+	    waits_for; /* if blocked: the receiver without room, or LAYOUT_NO_SLOT: the log */
+	uint32_t waits_length; /* and the frame that there has to be room for, in bytes */
+	uint32_t said;         /* messages on this life line */
 	bool open;
 	bool look;    /* its properties are to be read at the next tick */
 	bool blocked; /* it is in the list of senders that wait for room */
@@ -69,6 +75,7 @@ struct leaver {
 /* A connection that has not said yet what it is. */
 struct stranger {
 	int fd;
+	struct peer peer; /* of our user, or root */
 	uint64_t since_ms;
 };
 
@@ -131,10 +138,14 @@ struct ticker {
 	char *frame;             /* the frame that is being delivered */
 	unsigned char (*targets)[MAIL_TOKEN];
 	uint32_t targets_max;
+	uint32_t scan_word;   /* where the next look at the marks begins */
+	bool rung;            /* somebody rang, and no mark was found since then */
+	uint64_t marked_ms;   /* when all outboxes were looked at, marked or not */
 	uint64_t log_tail;    /* nobody has to read the log before this (a lower bound) */
 	uint32_t log_laggard; /* who has to, and is waited for; or LAYOUT_NO_SLOT */
 
 	/* Watching. */
+	uint64_t back_ms;   /* until when children of the time before us may come back */
 	uint64_t lock_name; /* who held the lock when we last looked */
 	uint64_t lock_since_ms;
 };

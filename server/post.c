@@ -14,6 +14,9 @@
 /* A token in `to` takes at least its digits, two quotes and a comma. */
 #define TARGET_TEXT (TOKEN_LENGTH + 3)
 
+/* Nobody's outbox is drained further than this before the others get their turn. */
+#define TURN_BYTES 65536U
+
 enum outcome { DELIVERED, NO_ROOM };
 
 int
@@ -262,13 +265,19 @@ deliver(struct ticker *t, const struct parcel *d, uint64_t record_at)
 	return DELIVERED;
 }
 
+/* The sender's oldest record has to wait for room where its next target is. */
 static void
-block(struct ticker *t, uint32_t slot)
+block(struct ticker *t, const struct parcel *d)
 {
-	if (t->clients[slot].blocked)
+	struct client *c = &t->clients[d->sender];
+	uint32_t done = (uint32_t)(load_relaxed(&books_mailbox(t, d->sender)->work) >> 32);
+
+	c->waits_for = d->broadcast ? LAYOUT_NO_SLOT : roll_find(&t->roll, t->targets[done]);
+	c->waits_length = d->length;
+	if (c->blocked)
 		return;
-	t->clients[slot].blocked = true;
-	t->blocked[t->blocked_count++] = slot;
+	c->blocked = true;
+	t->blocked[t->blocked_count++] = d->sender;
 	FAULT("post.blocked");
 	count_add(&t->header->counters.mail_full, 1);
 }
@@ -296,39 +305,56 @@ relieve(struct ticker *t, uint32_t slot)
 		bells_touch(t, slot);
 }
 
-void
-post_drain(struct ticker *t, uint32_t slot)
+enum drained { DRAINED_ALL, DRAINED_ONE, DRAINED_NO_MORE };
+
+/* The oldest record.  NO_MORE: it has to wait, or its sender is not to be believed. */
+static enum drained
+drain_one(struct ticker *t, uint32_t slot)
 {
 	struct mail_ring outbox = segment_outbox(t->header, slot);
 	struct mailbox *box = books_mailbox(t, slot);
-	const struct slot *s = books_slot(t, slot);
-	bool any = false;
+	uint64_t head = load_acquire(&books_slot(t, slot)->outbox_head);
+	struct mail_item item;
+	struct parcel d;
+	enum mail_found found =
+	    mail_peek(&outbox, head, load_relaxed(&box->outbox_tail), &item);
 
-	for (;;) {
-		uint64_t head = load_acquire(&s->outbox_head);
-		struct mail_item item;
-		struct parcel d;
-		enum mail_found found =
-		    mail_peek(&outbox, head, load_relaxed(&box->outbox_tail), &item);
-
-		if (found == MAIL_NONE)
-			break;
-		if (found == MAIL_BROKEN || !parcel_take(t, slot, &item, &d)) {
-			punish(t, slot);
-			break;
-		}
-		if (deliver(t, &d, item.at) == NO_ROOM) {
-			block(t, slot);
-			break;
-		}
-		store_release(&box->outbox_tail, item.next);
-		FAULT("post.taken");
-		histogram_add_span(
-		    &t->header->histograms.relay_delay, item.posted_us, clock_us());
-		any = true;
+	if (found == MAIL_NONE)
+		return DRAINED_ALL;
+	if (found == MAIL_BROKEN || !parcel_take(t, slot, &item, &d)) {
+		punish(t, slot);
+		return DRAINED_NO_MORE;
 	}
-	if (any)
+	if (deliver(t, &d, item.at) == NO_ROOM) {
+		block(t, &d);
+		return DRAINED_NO_MORE;
+	}
+	store_release(&box->outbox_tail, item.next);
+	FAULT("post.taken");
+	histogram_add_span(&t->header->histograms.relay_delay, item.posted_us, clock_us());
+	return DRAINED_ONE;
+}
+
+/* False if there is more than these many bytes: a child may post as fast as it is read. */
+static bool
+drain(struct ticker *t, uint32_t slot, uint64_t most)
+{
+	const struct mailbox *box = books_mailbox(t, slot);
+	uint64_t start = load_relaxed(&box->outbox_tail);
+	enum drained d;
+
+	while ((d = drain_one(t, slot)) == DRAINED_ONE)
+		if (load_relaxed(&box->outbox_tail) - start >= most)
+			break;
+	if (load_relaxed(&box->outbox_tail) != start)
 		relieve(t, slot);
+	return d != DRAINED_ONE;
+}
+
+void
+post_drain(struct ticker *t, uint32_t slot)
+{
+	(void)drain(t, slot, t->header->layout.outbox_size);
 }
 
 static bool
@@ -337,48 +363,106 @@ may_post(const struct ticker *t, uint32_t slot)
 	return slot < t->max_clients && t->clients[slot].open && !t->clients[slot].blocked;
 }
 
+/* One word of marks; what there is no time for is marked again. */
+static void
+scan_word(struct ticker *t, uint32_t word, uint64_t until_us)
+{
+	_Atomic uint64_t *marks = &t->commons->dirty[word];
+	uint64_t bits = atomic_exchange_explicit(marks, 0, memory_order_acq_rel), left = 0;
+
+	FAULT("post.dirty");
+	for (; bits != 0; bits &= bits - 1) {
+		uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
+
+		if (!may_post(t, slot))
+			continue;
+		if (clock_us() >= until_us) {
+			left |= bits;
+			break;
+		}
+		if (!drain(t, slot, TURN_BYTES))
+			left |= bits & -bits;
+	}
+	if (left != 0)
+		atomic_fetch_or_explicit(marks, left, memory_order_relaxed);
+}
+
 bool
-post_scan(struct ticker *t)
+post_scan(struct ticker *t, uint64_t until_us)
 {
 	uint32_t words = (t->max_clients + 63) / 64;
 	bool any = false;
 
-	for (uint32_t w = 0; w < words; w++) {
-		uint64_t bits;
+	/* It begins where it stopped last time, so that everybody has a turn. */
+	for (uint32_t i = 0; i < words; i++) {
+		uint32_t word = t->scan_word;
 
-		if (load_relaxed(&t->commons->dirty[w]) == 0)
-			continue;
-		bits = atomic_exchange_explicit(&t->commons->dirty[w], 0, memory_order_acq_rel);
-		FAULT("post.dirty");
-		any = true;
-		for (; bits != 0; bits &= bits - 1) {
-			uint32_t slot = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-			if (may_post(t, slot))
-				post_drain(t, slot);
+		if (load_relaxed(&t->commons->dirty[word]) != 0) {
+			any = true;
+			scan_word(t, word, until_us);
+			if (clock_us() >= until_us)
+				break;
 		}
+		t->scan_word = word + 1 < words ? word + 1 : 0;
 	}
 	return any;
+}
+
+/*
+ * Is there still no room for what this sender's oldest record needs?  *too_long
+ * is the shortest frame for which the log was found to have none.
+ */
+static bool
+must_wait(struct ticker *t, uint32_t slot, uint32_t *too_long)
+{
+	const struct client *c = &t->clients[slot];
+	uint64_t next;
+
+	if (c->waits_for == LAYOUT_NO_SLOT) {
+		if (c->waits_length < *too_long && log_has_room(t, c->waits_length))
+			return false;
+		if (c->waits_length < *too_long)
+			*too_long = c->waits_length;
+		return true;
+	}
+	return c->waits_for < t->max_clients && t->clients[c->waits_for].open &&
+	       reserve(t, c->waits_for, c->waits_length, &next) == NULL;
 }
 
 void
 post_retry(struct ticker *t)
 {
-	uint32_t count = t->blocked_count;
+	uint32_t count = t->blocked_count, too_long = UINT32_MAX;
 
 	t->blocked_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t slot = t->blocked[i];
 
+		/* To look for room costs less than to read the record again. */
+		if (must_wait(t, slot, &too_long)) {
+			t->blocked[t->blocked_count++] = slot;
+			continue;
+		}
 		t->clients[slot].blocked = false;
-		post_drain(t, slot);
+		if (!drain(t, slot, TURN_BYTES))
+			books_mark_outbox(t, slot);
 	}
 }
 
-void
-post_scan_all(struct ticker *t)
+bool
+post_mark_all(struct ticker *t)
 {
-	for (uint32_t i = 0; i < t->order_count; i++)
-		if (may_post(t, t->order[i]))
-			post_drain(t, t->order[i]);
+	bool any = false;
+
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		uint32_t slot = t->order[i];
+
+		if (t->clients[slot].blocked ||
+		    load_relaxed(&books_slot(t, slot)->outbox_head) ==
+			load_relaxed(&books_mailbox(t, slot)->outbox_tail))
+			continue;
+		books_mark_outbox(t, slot);
+		any = true;
+	}
+	return any;
 }

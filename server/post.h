@@ -17,17 +17,23 @@
 /* 0, or -1 and errno. */
 int post_make(struct ticker *t);
 
-/* Deliver what lies in this outbox, as far as there is room. */
+/* Deliver what lies in this outbox, as far as there is room; one ring full at most. */
 void post_drain(struct ticker *t, uint32_t slot);
 
-/* Look at all outboxes that are marked; false if none was. */
-bool post_scan(struct ticker *t);
+/*
+ * Look at all outboxes that are marked, and deliver some of each, until until_us
+ * (clock_us()); what is left stays marked.  False if none was marked.
+ */
+bool post_scan(struct ticker *t, uint64_t until_us);
 
 /* Look at those that wait for room. */
 void post_retry(struct ticker *t);
 
-/* Look at all outboxes, marked or not: the net under lost marks. */
-void post_scan_all(struct ticker *t);
+/*
+ * Mark whoever has something in its outbox: the net under lost marks.  False if
+ * nobody has.
+ */
+bool post_mark_all(struct ticker *t);
 
 /*
  * Of the record that a ticker before this one was at: has the target got it that

@@ -20,6 +20,8 @@
 #include "registry.h"
 
 #define STRANGER_MS 2000 /* for a connection to say what it is */
+#define ACCEPT_BATCH 64  /* connections before other events get their turn */
+#define SAID_MAX 4       /* messages of a child on one life line; none has more to say */
 
 static void
 answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
@@ -40,16 +42,30 @@ answer(struct ticker *t, int fd, enum register_kind kind, uint32_t slot)
 }
 
 /*
- * A child is no listener, whatever it says: it would be given the whole segment
- * to write.  It cannot fork (child/confine.h), so its pid tells.
+ * The slot of the child with this pid, or LAYOUT_NO_SLOT.  It cannot fork
+ * (child/cage.h), so its pid tells.
  */
-static bool
-is_child(const struct ticker *t, uint32_t pid)
+static uint32_t
+find_child(const struct ticker *t, uint32_t pid)
 {
 	for (uint32_t i = 0; i < t->seated_count; i++)
 		if (t->clients[t->seated[i]].pid == pid)
-			return true;
-	return false;
+			return t->seated[i];
+	return LAYOUT_NO_SLOT;
+}
+
+/*
+ * Somebody said something that is not for it to say, or nothing.  A child is no
+ * listener, whatever it says: it would be given the whole segment to write.  And
+ * one that comes without its own slot to show came to keep others from coming.
+ */
+static void
+reject(struct ticker *t, const struct peer *peer)
+{
+	uint32_t slot = find_child(t, peer->pid);
+
+	if (slot != LAYOUT_NO_SLOT)
+		kill_child(t, slot, KILL_LIE, "nonsense at the ticker's door");
 }
 
 static bool
@@ -129,87 +145,125 @@ take_back(struct ticker *t, int fd, const struct register_message *m, uint32_t p
 	return watch_line(t, fd, m->slot);
 }
 
-/* What a connection said first; false: it is to be closed. */
+/* Children of the time before this ticker may be on their way back. */
 static bool
-introduce(struct ticker *t, int fd, const struct register_message *m)
+some_may_return(const struct ticker *t)
 {
-	struct peer peer;
+	return clock_ms() < t->back_ms;
+}
 
-	if (peer_of(fd, &peer) < 0 || (peer.uid != geteuid() && peer.uid != 0))
-		return false;
+enum welcome { WELCOME_STAY, WELCOME_GO, WELCOME_GARBAGE };
+
+static enum welcome
+stay_or_go(bool stays)
+{
+	return stays ? WELCOME_STAY : WELCOME_GO;
+}
+
+/* What a connection said first. */
+static enum welcome
+introduce(struct ticker *t, const struct stranger *s, const struct register_message *m)
+{
+	uint32_t pid = s->peer.pid, slot = LAYOUT_NO_SLOT;
+	bool new = m->kind == REGISTER_CHILD || m->kind == REGISTER_GUEST;
+
+	/* A new child is a child that we do not know, but that is not looked up at each. */
+	if (!new || some_may_return(t))
+		slot = find_child(t, pid);
+	if (slot != LAYOUT_NO_SLOT && (m->kind != REGISTER_RETURN || m->slot != slot))
+		return WELCOME_GARBAGE;
 	switch (m->kind) {
-	case REGISTER_LISTENER: return !is_child(t, peer.pid) && add_listener(t, fd);
+	case REGISTER_LISTENER: return stay_or_go(add_listener(t, s->fd));
 	case REGISTER_GUEST: store_relaxed(&t->header->guests, 1); /* fall through */
-	case REGISTER_CHILD: return take_child(t, fd, m, peer.pid);
-	case REGISTER_RETURN: return take_back(t, fd, m, peer.pid);
+	case REGISTER_CHILD: return stay_or_go(take_child(t, s->fd, m, pid));
+	case REGISTER_RETURN: return stay_or_go(take_back(t, s->fd, m, pid));
 	case REGISTER_KICK:
 	case REGISTER_KILL:
-		if (!is_child(t, peer.pid))
-			answer(t, fd, kick_client(t, m, &peer), LAYOUT_NO_SLOT);
-		return false;
-	default: return false;
+		answer(t, s->fd, kick_client(t, m, &s->peer), LAYOUT_NO_SLOT);
+		return WELCOME_GO;
+	default: return WELCOME_GARBAGE;
 	}
 }
 
-/* False: it was none, the event was for one that is gone. */
-static bool
-forget_stranger(struct ticker *t, int fd)
-{
-	for (uint32_t i = 0; i < t->stranger_count; i++) {
-		if (t->strangers[i].fd != fd)
-			continue;
-		t->strangers[i] = t->strangers[--t->stranger_count];
-		(void)epoll_ctl(t->epoll, EPOLL_CTL_DEL, fd, NULL);
-		return true;
-	}
-	return false;
-}
-
-static bool
-is_stranger(const struct ticker *t, int fd)
+/* Its place in the list; TICKER_STRANGERS_MAX: the event was for one that is gone. */
+static uint32_t
+find_stranger(const struct ticker *t, int fd)
 {
 	for (uint32_t i = 0; i < t->stranger_count; i++)
 		if (t->strangers[i].fd == fd)
-			return true;
-	return false;
+			return i;
+	return TICKER_STRANGERS_MAX;
+}
+
+/* Take it from the list; it is watched as something else from here on, or not at all. */
+static struct stranger
+take_stranger(struct ticker *t, uint32_t place)
+{
+	struct stranger s = t->strangers[place];
+
+	t->strangers[place] = t->strangers[--t->stranger_count];
+	(void)epoll_ctl(t->epoll, EPOLL_CTL_DEL, s.fd, NULL);
+	return s;
 }
 
 void
 reception_stranger(struct ticker *t, int fd)
 {
+	uint32_t place = find_stranger(t, fd);
+	enum welcome welcome;
 	struct register_message m;
+	struct stranger s;
 	int none, got, result;
 
-	if (!is_stranger(t, fd))
+	if (place == TICKER_STRANGERS_MAX)
 		return;
 	result = register_receive(fd, &m, &none, 0, &got);
 	if (result < 0 && errno == EAGAIN)
 		return;
-	forget_stranger(t, fd);
-	if (result != 1 || !introduce(t, fd, &m))
+	s = take_stranger(t, place);
+	if (result == 1)
+		welcome = introduce(t, &s, &m);
+	else
+		welcome = result < 0 || some_may_return(t) ? WELCOME_GARBAGE : WELCOME_GO;
+	if (welcome == WELCOME_GARBAGE)
+		reject(t, &s.peer);
+	if (welcome != WELCOME_STAY)
 		close(fd);
+}
+
+/* Others may connect as well (the name is for all), but they are not heard. */
+static bool
+is_welcome(int fd, struct peer *peer)
+{
+	return peer_of(fd, peer) == 0 && (peer->uid == geteuid() || peer->uid == 0);
+}
+
+static void
+take_stranger_in(struct ticker *t, int fd)
+{
+	struct stranger s = {.fd = fd, .since_ms = clock_ms()};
+
+	if (!is_welcome(fd, &s.peer) || t->stranger_count == TICKER_STRANGERS_MAX ||
+	    events_watch(t, fd, TAG_STRANGER, (uint32_t)fd, 0) < 0) {
+		close(fd);
+		return;
+	}
+	t->strangers[t->stranger_count++] = s;
+	FAULT("reception.accepted");
+	/* It speaks at once, so it need not wait for the next turn. */
+	reception_stranger(t, fd);
 }
 
 void
 reception_accept(struct ticker *t)
 {
-	int fd;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		int fd =
+		    accept4(t->start.registration, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	while ((fd = accept4(
-		    t->start.registration, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		if (t->stranger_count == TICKER_STRANGERS_MAX) {
-			close(fd);
-			continue;
-		}
-		t->strangers[t->stranger_count++] = (struct stranger){fd, clock_ms()};
-		FAULT("reception.accepted");
-		if (events_watch(t, fd, TAG_STRANGER, (uint32_t)fd, 0) < 0) {
-			forget_stranger(t, fd);
-			close(fd);
-			continue;
-		}
-		/* It speaks at once, so it need not wait for the next turn. */
-		reception_stranger(t, fd);
+		if (fd < 0)
+			return;
+		take_stranger_in(t, fd);
 	}
 }
 
@@ -274,7 +328,8 @@ reception_line(struct ticker *t, uint32_t slot, uint32_t generation)
 		return;
 	if (result == 0 || (result < 0 && errno != EPROTO)) {
 		departure_leave(t, slot);
-	} else if (result < 0 || (m.kind != REGISTER_OPEN && m.kind != REGISTER_CLOSE)) {
+	} else if (result < 0 || ++c->said > SAID_MAX ||
+		   (m.kind != REGISTER_OPEN && m.kind != REGISTER_CLOSE)) {
 		kill_child(t, slot, KILL_LIE, "nonsense on its life line");
 	} else if (m.kind == REGISTER_CLOSE) {
 		departure_begin(t, slot);

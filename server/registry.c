@@ -46,6 +46,7 @@ seat_client(struct ticker *t, uint32_t slot, int line, int bell, uint32_t pid)
 	c->bell = bell;
 	c->pid = pid;
 	c->back_ms = 0;
+	c->said = 0;
 }
 
 uint32_t

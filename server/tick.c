@@ -32,7 +32,7 @@ take_lock(struct ticker *t)
 	return taken;
 }
 
-/* Which slots to look at: those in the ring, or all if it does not say. */
+/* Which slots to look at: what the ring says. */
 static void
 take_changes(struct ticker *t)
 {
@@ -50,11 +50,22 @@ take_changes(struct ticker *t)
 		if (t->scratch_slots[i] < t->max_clients &&
 		    t->clients[t->scratch_slots[i]].open)
 			books_look(t, t->scratch_slots[i]);
-	if (!everywhere)
-		return;
-	count_add(&t->header->counters.ring_overflows, 1);
-	for (uint32_t i = 0; i < t->order_count; i++)
-		books_look(t, t->order[i]);
+	count_add(&t->header->counters.ring_overflows, everywhere);
+}
+
+/*
+ * What the ring does not say: that it was full, that somebody could not get the
+ * lock, or that a child has scribbled over it.  A look at a version is one load.
+ */
+static void
+compare_versions(struct ticker *t)
+{
+	for (uint32_t i = 0; i < t->order_count; i++) {
+		uint32_t slot = t->order[i];
+
+		if (load_relaxed(&books_slot(t, slot)->version) != t->clients[slot].version)
+			books_look(t, slot);
+	}
 }
 
 /* One JSON object and nothing else? */
@@ -83,6 +94,7 @@ read_client(struct ticker *t, uint32_t slot)
 		return READ_SAME;
 	if (version == UINT64_MAX)
 		return length > max ? READ_LIE : READ_LATER;
+	c->version = version;
 	if (length == c->length && memcmp(fresh, books_text(t, slot), length) == 0)
 		return READ_SAME;
 	if (!is_object(fresh, length))
@@ -153,12 +165,13 @@ tick_run(struct ticker *t, uint64_t now_ms)
 	count_add(&t->header->counters.ticks, 1);
 	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
 	take_changes(t);
+	compare_versions(t);
 	FAULT("tick.taken");
 	changed = read_changes(t);
 	FAULT("tick.read");
 	if (changed || t->roster_changed)
 		publish(t);
-	post_scan_all(t);
+	(void)post_mark_all(t);
 	bells_flush(t);
 	watch_run(t, now_ms);
 	histogram_add_span(&t->header->histograms.tick_time, start, clock_us());

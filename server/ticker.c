@@ -27,9 +27,9 @@
 
 /*
  * While there is mail it is looked for without a system call in between, but
- * events are not left waiting for longer than this many rounds.
+ * events are not left waiting for longer than this.
  */
-#define ROUNDS 32
+#define MAIL_US 4000
 #define EVENTS 64
 
 /* An epoll loop may hold a descriptor for each client's life line and doorbell. */
@@ -181,6 +181,19 @@ on_timer(struct ticker *t)
 		t->over = true;
 }
 
+/*
+ * It woke us: that is all, but a counter that is full lets nobody else ring, and
+ * any child can fill it.
+ */
+static void
+on_bell(struct ticker *t)
+{
+	uint64_t rings;
+
+	if (read(t->start.bell, &rings, sizeof(rings)) == (ssize_t)sizeof(rings))
+		t->rung = true;
+}
+
 static void
 dispatch(struct ticker *t, struct event e)
 {
@@ -188,7 +201,7 @@ dispatch(struct ticker *t, struct event e)
 	case TAG_REGISTRATION: reception_accept(t); break;
 	case TAG_TIMER: on_timer(t); break;
 	case TAG_DRAIN: drain_step(t); break;
-	case TAG_BELL: break; /* it woke us: that is all */
+	case TAG_BELL: on_bell(t); break;
 	case TAG_STRANGER: reception_stranger(t, (int)e.number); break;
 	case TAG_LISTENER: reception_listener(t, e.number); break;
 	case TAG_LINE: reception_line(t, e.number, e.generation); break;
@@ -196,11 +209,38 @@ dispatch(struct ticker *t, struct event e)
 	}
 }
 
-static bool
-carry_mail(struct ticker *t)
+/* Milliseconds until all outboxes may be looked at again: the more there are, the less often. */
+static int
+until_look(const struct ticker *t)
 {
-	bool any = post_scan(t);
+	uint64_t due = t->marked_ms + 1 + t->seated_count / 100, now = clock_ms();
 
+	return due > now ? (int)(due - now) : 0;
+}
+
+/*
+ * Somebody rang, but there is no mark.  As a rule there was one, and it is dealt
+ * with; but any child can erase marks.
+ */
+static bool
+look_behind_marks(struct ticker *t)
+{
+	if (!t->rung || until_look(t) > 0)
+		return false;
+	t->rung = false;
+	t->marked_ms = clock_ms();
+	return post_mark_all(t);
+}
+
+static bool
+carry_mail(struct ticker *t, uint64_t until_us)
+{
+	bool any = post_scan(t, until_us);
+
+	if (any)
+		t->rung = false;
+	else if (look_behind_marks(t))
+		any = post_scan(t, until_us);
 	if (t->blocked_count > 0) {
 		post_retry(t);
 		departure_retry(t);
@@ -213,14 +253,16 @@ carry_mail(struct ticker *t)
 static int
 mail_or_doze(struct ticker *t)
 {
-	for (int round = 0; round < ROUNDS; round++) {
-		if (carry_mail(t))
+	uint64_t until = clock_us() + MAIL_US;
+
+	do {
+		if (carry_mail(t, until))
 			continue;
 		bell_doze(&t->header->asleep);
-		if (!carry_mail(t))
-			return -1;
+		if (!carry_mail(t, until))
+			return t->rung ? until_look(t) : -1;
 		bell_rise(&t->header->asleep);
-	}
+	} while (clock_us() < until);
 	return 0;
 }
 

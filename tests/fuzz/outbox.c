@@ -159,7 +159,7 @@ static void
 carry(struct ticker *t)
 {
 	books_mark_outbox(t, LIAR);
-	post_scan(t);
+	post_scan(t, UINT64_MAX);
 	post_retry(t);
 	departure_retry(t);
 	bells_flush(t);

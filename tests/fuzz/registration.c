@@ -50,7 +50,7 @@ turn(struct ticker *t)
 
 	for (int i = 0; i < count; i++)
 		dispatch(t, events_decode(ready[i].data.u64));
-	post_scan(t);
+	post_scan(t, UINT64_MAX);
 	bells_flush(t);
 	return count > 0;
 }

@@ -114,7 +114,7 @@ relay(struct ticker *t, const char *text, size_t length)
 		return;
 	FUZZ_CHECK(outbox_post(&sender, &p), "no room though everything was taken");
 	outbox_ring(&sender);
-	FUZZ_CHECK(post_scan(t), "the outbox is not marked");
+	FUZZ_CHECK(post_scan(t, UINT64_MAX), "the outbox is not marked");
 	FUZZ_CHECK(instance_kills() == 0, "an honest child is killed");
 	expect(&expected, &p);
 	for (unsigned i = 0; i < OPEN; i++) {
@@ -135,7 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(receivers, 0, sizeof(receivers));
 	for (unsigned i = 0; i < OPEN; i++)
 		instance_seat(&receivers[i].seat, i);
-	(void)post_scan(t);
+	(void)post_scan(t, UINT64_MAX);
 	while (in.left > 0) {
 		const uint8_t *end = memchr(in.at, '\0', in.left);
 		size_t length = end != NULL ? (size_t)(end - in.at) : in.left, got;

@@ -40,7 +40,8 @@ come(int *theirs)
 
 	cr_assert_eq(
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-	t.strangers[t.stranger_count++] = (struct stranger){ends[1], clock_ms()};
+	t.strangers[t.stranger_count++] =
+	    (struct stranger){.fd = ends[1], .since_ms = clock_ms()};
 	*theirs = ends[1];
 	return ends[0];
 }
