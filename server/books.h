@@ -25,6 +25,7 @@ typedef void books_revive(const struct ticker_start *start, int segment);
 struct ticker_start {
 	const char *name;
 	const char *version; /* --app-version */
+	const char *group;   /* --group, or NULL */
 	struct limits limits;
 	uint32_t tick_ms;
 	uint32_t claim_ms;    /* for a child between having a slot and having a client */

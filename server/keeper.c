@@ -63,6 +63,7 @@ become_ticker(const struct keeper *k)
 	struct ticker_start start = {
 	    .name = o->name,
 	    .version = o->app_version,
+	    .group = o->group,
 	    .tick_ms = o->tick_ms,
 	    .claim_ms = o->handshake_ms + CLAIM_EXTRA_MS,
 	    .door = k->door,

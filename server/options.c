@@ -12,6 +12,7 @@
 
 #include "../shm/log.h"
 #include "../shm/segment.h"
+#include "group.h"
 #include "conf.h"
 #include "rows.h"
 #include "startups.h"
@@ -265,6 +266,7 @@ is_sound(const struct options *o)
 	enum log_level level;
 	enum child_sandbox sandbox;
 	struct startups startups;
+	gid_t gid;
 
 	if (!segment_name_good(o->name)) {
 		options_complain("--name: letters, digits, '-', '_' and '.' only");
@@ -283,6 +285,10 @@ is_sound(const struct options *o)
 		return false;
 	if (!startups_parse(&startups, o->max_startups, o->max_clients)) {
 		options_complain("--max-startups: START:RATE:FULL, as in 64:30:256");
+		return false;
+	}
+	if (o->group != NULL && !group_find(o->group, &gid)) {
+		options_complain("--group: there is no group \"%s\"", o->group);
 		return false;
 	}
 	if (options_mode(o->socket_mode) == 0) {

@@ -19,6 +19,7 @@
 #include "departure.h"
 #include "drain.h"
 #include "events.h"
+#include "group.h"
 #include "latch.h"
 #include "options.h"
 #include "post.h"
@@ -63,6 +64,19 @@ make_segment(struct ticker *t, bool nameless)
 	return 0;
 }
 
+/* Members of --group may read it, too. */
+static void
+share_segment(const struct ticker *t)
+{
+	gid_t gid;
+
+	if (t->start.group == NULL || !group_find(t->start.group, &gid))
+		return;
+	if (segment_share(&t->segment, gid) < 0)
+		log_warning(
+		    "cannot-share", "group=%s errno=\"%s\"", t->start.group, strerror(errno));
+}
+
 /* The segment that was there before, or a new one. */
 static int
 open_segment(struct ticker *t, bool *adopted)
@@ -78,6 +92,7 @@ open_segment(struct ticker *t, bool *adopted)
 	if (!*adopted && make_segment(t, nameless) < 0)
 		return -1;
 	FAULT("ticker.segment");
+	share_segment(t);
 	t->header = t->segment.header;
 	t->commons = segment_commons(t->header);
 	t->max_clients = t->header->limits.max_clients;

@@ -23,7 +23,7 @@ list_parts(const struct header *h, struct part parts[PARTS_MAX])
 	    {"header", 0, l->front, 0},
 	    {"front", l->front, l->directory - l->front, 0},
 	    {"directory", l->directory, l->mailboxes - l->directory, sizeof(struct entry)},
-	    {"mailboxes", l->mailboxes, l->departed - l->mailboxes, sizeof(struct mailbox)},
+	    {"mailboxes", l->mailboxes, l->commons - l->mailboxes, sizeof(struct mailbox)},
 	    {"commons", l->commons, l->commons_size, 0},
 	    {"departed", l->departed, l->departed_count * sizeof(struct departed),
 		sizeof(struct departed)},

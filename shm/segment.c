@@ -205,6 +205,14 @@ segment_open_parts(const struct segment *s, const char *name)
 	return fd;
 }
 
+int
+segment_share(const struct segment *s, gid_t group)
+{
+	if (fchown(s->fd, (uid_t)-1, group) < 0)
+		return -1;
+	return fchmod(s->fd, 0640);
+}
+
 void
 segment_close_fd(struct segment *s)
 {

@@ -39,8 +39,9 @@ segment_create(struct segment *s, const char *name, const struct limits *limits,
 /*
  * Open one that exists, for the ticker to write or for others to read.  -1 and
  * errno if there is none; -1 and EPROTO with *why if it is not one of this
- * build.  A segment that belongs to neither this user nor root is refused
- * (EPERM): anybody may make a file in /dev/shm.
+ * build.  To be written, a segment that belongs to neither this user nor root is
+ * refused (EPERM): anybody may make a file in /dev/shm.  Who reads believes
+ * nothing anyhow.
  */
 int segment_open(struct segment *s, const char *name, bool writable, const char **why);
 
@@ -58,6 +59,9 @@ bool segment_is_replaced(int fd, const char *name);
  * writable: -1 if the name leads to another one by now.
  */
 int segment_open_parts(const struct segment *s, const char *name);
+
+/* Let members of a group read it.  0, or -1 and errno. */
+int segment_share(const struct segment *s, gid_t group);
 
 void segment_close_fd(struct segment *s);
 void segment_unmap(struct segment *s);
