@@ -40,6 +40,7 @@ SERVER += admission census penalty source startups
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
 MISBEHAVE := $(basename $(notdir $(wildcard tests/misbehave/*.c)))
+HELL := $(basename $(notdir $(wildcard tests/hell/*.c)))
 ORDERS := $(basename $(notdir $(wildcard tests/misbehave/orders/*.c)))
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
 FUZZERS := packet properties request frames registration outbox relay snapshot image
@@ -163,7 +164,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol clients bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol hell clients bench-smoke
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
@@ -185,6 +186,12 @@ misbehave: check-deps $(OUT)/tests/misbehave ## children that were taken over, f
 	$(call say,TEST,$(OUT)/tests/misbehave)
 	$(Q)ROSTERD=build/misbehave/rosterd ROSTERD_DUMP=build/misbehave/rosterd-dump \
 	$(OUT)/tests/misbehave --jobs 2 $(TESTS)
+
+# One at a time: it is about how long the others wait.
+hell: all check-deps $(OUT)/tests/hell ## clients from hell, and what the others notice of them
+	$(call say,TEST,$(OUT)/tests/hell)
+	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
+	$(OUT)/tests/hell --jobs 1 $(TESTS)
 
 clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the page
 	$(call say,TEST,tests/clients)
@@ -213,6 +220,11 @@ $(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(ROOMS)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS_TESTS)
 
 $(OUT)/tests/misbehave: $(call objects,tests/misbehave,$(MISBEHAVE)) $(call objects,tests/lib,$(TESTLIB))
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
+
+$(OUT)/tests/hell: $(call objects,tests/hell,$(HELL)) $(call objects,tests/lib,$(TESTLIB))
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
@@ -271,5 +283,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave clients asan moved fuzz \
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell clients asan moved fuzz \
 	fuzzers bench bench-smoke layers format format-check help

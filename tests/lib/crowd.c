@@ -43,6 +43,8 @@ set_property(struct crowd_member *m)
 	m->set_ms[m->set % CROWD_MOMENTS] = now_ms();
 	snprintf(object, sizeof(object), "{\"n\":%d}", m->set);
 	roster_set(&m->w, object);
+	/* Pings need no answer of their own: it lives. */
+	ws_frame(&m->w, WS_FIN | WS_PONG, "", 0);
 }
 
 static void

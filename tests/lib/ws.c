@@ -27,16 +27,27 @@
 void
 ws_connect(struct ws *w, int port)
 {
+	ws_connect_from(w, port, "127.0.0.1");
+}
+
+void
+ws_connect_from(struct ws *w, int port, const char *source)
+{
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET,
 	    .sin_port = htons((uint16_t)port),
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr(source)};
 	int yes = 1;
 
 	memset(w, 0, sizeof(*w));
 	w->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK(w->fd >= 0, "socket: %s", strerror(errno));
+	/* No port is chosen before there is another end: or they run out (ip(7)). */
+	setsockopt(w->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes));
+	CHECK(bind(w->fd, (struct sockaddr *)&own, sizeof(own)) == 0, "bind: %s",
+	    strerror(errno));
 	CHECK(connect(w->fd, (struct sockaddr *)&address, sizeof(address)) == 0, "connect: %s",
 	    strerror(errno));
 	setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));

@@ -50,6 +50,9 @@ struct ws_frame {
 /* Connect, and nothing more. */
 void ws_connect(struct ws *w, int port);
 
+/* The same from an address of 127.0.0.0/8, as "127.0.0.2". */
+void ws_connect_from(struct ws *w, int port, const char *source);
+
 /* Connect and do the handshake; fails the test if it is not answered with 101. */
 void ws_open(struct ws *w, int port);
 
