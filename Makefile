@@ -34,7 +34,7 @@ CHILD := child rate greet serve farewell confine cage filter refusal seat inboun
 SERVER := inherit options rows usage conf guest host listener listening lifetime announce \
 	upgrade handover recount ports keeper spawn sockets ticker adopt reception \
 	tick watch departure \
-	drain guard latch post parcel registry render kill kick group bells books events roll peer
+	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
 SERVER += admission census penalty source startups
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))

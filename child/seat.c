@@ -194,6 +194,9 @@ seat_hear(struct seat *s)
 	int result;
 
 	while ((result = hear(s, &m)) == 1) {
+		/* It woke us: that is all. */
+		if (m.kind == REGISTER_RING)
+			continue;
 		if (m.kind != REGISTER_WELCOME || m.slot != s->slot ||
 		    m.generation != s->generation || m.segment != s->header->id)
 			return SEAT_EVICTED;

@@ -7,6 +7,7 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
+#include "../shm/register.h"
 
 void
 bells_touch(struct ticker *t, uint32_t slot)
@@ -29,22 +30,33 @@ bells_pending(const struct ticker *t)
 	return t->everybody || t->touched_count > 0;
 }
 
+/* A line that is full has something in it that wakes. */
+static void
+wake(const struct client *c, uint32_t slot)
+{
+	const struct register_message ring = {.kind = REGISTER_RING};
+	const uint64_t one = 1;
+
+	if ((c->bell >= 0 ? write(c->bell, &one, sizeof(one)) < 0
+			  : register_send(c->line, &ring, NULL, 0) < 0) &&
+	    errno != EAGAIN)
+		log_debug("bell-failed", "slot=%u errno=\"%s\"", slot, strerror(errno));
+}
+
 void
 bells_ring(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
 	struct slot *s = books_slot(t, slot);
-	uint64_t one = 1;
 
-	if (c->bell < 0 || load_relaxed(&s->asleep) == 0)
+	if (c->line < 0 || load_relaxed(&s->asleep) == 0)
 		return;
 	/* Before the flag is taken: who finds it taken finds the time. */
 	store_relaxed(&s->rung_us, clock_us());
 	if (!bell_take(&s->asleep))
 		return;
 	FAULT("bells.taken");
-	if (write(c->bell, &one, sizeof(one)) < 0)
-		log_debug("bell-failed", "slot=%u errno=\"%s\"", slot, strerror(errno));
+	wake(c, slot);
 	FAULT("bells.rung");
 	if (c->rung_ms == 0) {
 		c->rung_ms = clock_ms();

@@ -37,6 +37,8 @@ books_make(struct ticker *t)
 	    !make_list(&t->claimed, max, sizeof(uint32_t)) ||
 	    !make_list(&t->order, max, sizeof(uint32_t)) ||
 	    !make_list(&t->look, max, sizeof(uint32_t)) ||
+	    !make_list(&t->fresh, max, sizeof(uint32_t)) ||
+	    !make_list(&t->ends, max, sizeof(uint64_t)) ||
 	    !make_list(&t->touched, max, sizeof(uint32_t)) ||
 	    !make_list(&t->blocked, max, sizeof(uint32_t)) ||
 	    !make_list(&t->leavers, max, sizeof(*t->leavers)) || roll_make(&t->roll, max) < 0)

@@ -58,6 +58,7 @@ struct client {
 	    waits_for; /* if blocked: the receiver without room, or LAYOUT_NO_SLOT: the log */
 	uint32_t waits_length; /* and the frame that there has to be room for, in bytes */
 	uint32_t said;         /* messages on this life line */
+	uint32_t rank;      /* its place in t->order when the newest snapshot was made */
 	bool open;
 	bool look;    /* its properties are to be read at the next tick */
 	bool blocked; /* it is in the list of senders that wait for room */
@@ -93,6 +94,7 @@ struct ticker {
 
 	int epoll;
 	int timer;
+	int bells_below; /* descriptors from here on are kept for life lines (bells.h) */
 	bool draining;
 	bool over;     /* nothing keeps it here */
 	bool yielding; /* over after the next tick, for another ticker to take over */
@@ -116,6 +118,8 @@ struct ticker {
 	uint32_t order_count;
 	uint32_t *look; /* slots whose properties are to be read */
 	uint32_t look_count;
+	uint32_t *fresh; /* slots whose properties are others than in the newest snapshot */
+	uint32_t fresh_count;
 	struct leaver *leavers;
 	uint32_t leaver_count;
 	struct roll roll; /* token -> slot, of all that have one and have not departed */
@@ -124,10 +128,12 @@ struct ticker {
 	int listeners[TICKER_LISTENERS_MAX]; /* control connections, or -1 */
 
 	/* Ticks. */
-	uint32_t number;     /* of the newest snapshot */
-	bool roster_changed; /* somebody came or left since then */
-	uint64_t arena_used; /* bytes of the arena that are known to have memory behind them */
-	struct text version; /* --app-version as a JSON string */
+	uint32_t number;      /* of the newest snapshot */
+	uint64_t *ends;       /* where entries of its people part end, by rank (amend.h) */
+	uint32_t ends_number; /* of the snapshot that ends is about */
+	bool roster_changed;  /* somebody came or left since then */
+	uint64_t arena_used;  /* bytes of the arena that are known to have memory behind them */
+	struct text version;  /* --app-version as a JSON string */
 
 	/* Mail. */
 	uint32_t *touched; /* slots to be rung */

@@ -96,6 +96,21 @@ close_bell(int bell)
 		close(bell);
 }
 
+/*
+ * The child has its bell.  Where descriptors run short we keep none of it and
+ * ring by the life line, which costs more, but leaves room for more lines.
+ */
+static void
+spare_bell(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+
+	if (c->bell < t->bells_below)
+		return;
+	close(c->bell);
+	c->bell = -1;
+}
+
 static bool
 watch_line(struct ticker *t, int fd, uint32_t slot)
 {
@@ -123,6 +138,7 @@ take_child(struct ticker *t, int fd, const struct register_message *m, uint32_t 
 		return false;
 	}
 	answer(t, fd, REGISTER_WELCOME, slot);
+	spare_bell(t, slot);
 	FAULT("reception.welcomed");
 	return watch_line(t, fd, slot);
 }
@@ -139,6 +155,7 @@ take_back(struct ticker *t, int fd, const struct register_message *m, uint32_t p
 		return false;
 	}
 	answer(t, fd, REGISTER_WELCOME, m->slot);
+	spare_bell(t, m->slot);
 	FAULT("reception.returned");
 	/* Whatever was published while nobody could ring it. */
 	bells_ring(t, m->slot);

@@ -8,6 +8,7 @@
 #include "../shm/fault.h"
 #include "../shm/log.h"
 #include "../shm/snapshot.h"
+#include "amend.h"
 
 #define LITERAL_LENGTH(s) (sizeof(s) - 1)
 
@@ -21,8 +22,10 @@ struct plan {
 	uint64_t changes_text;
 	uint64_t names, people, tail;
 	uint64_t metadata_text;
-	uint64_t size; /* of all, with rows */
-	uint64_t rows; /* where they begin, from the start */
+	uint64_t size;        /* of all, with rows */
+	uint64_t rows;        /* where they begin, from the start */
+	bool amend;           /* most of it is taken from the newest snapshot ... */
+	struct snapshot base; /* ... which is this */
 };
 
 static uint64_t
@@ -37,6 +40,16 @@ frame_length(uint64_t text)
 	unsigned char header[10];
 
 	return snapshot_frame(text, header) + text;
+}
+
+/* Nobody came or left: the lists are as before but for who has changed. */
+static void
+plan_amended(const struct ticker *t, struct plan *p)
+{
+	amend_base(t, &p->base);
+	p->changed = t->fresh_count;
+	p->names = p->base.names_length;
+	p->people = amend_people_length(t, &p->base);
 }
 
 static void
@@ -59,13 +72,17 @@ plan_lists(const struct ticker *t, struct plan *p)
 }
 
 static void
-plan_all(const struct ticker *t, struct plan *p)
+plan_all(struct ticker *t, struct plan *p)
 {
 	unsigned char header[10];
 
 	memset(p, 0, sizeof(*p));
 	p->number = t->number + 1;
-	plan_lists(t, p);
+	p->amend = amend_possible(t);
+	if (p->amend)
+		plan_amended(t, p);
+	else
+		plan_lists(t, p);
 	p->tail =
 	    LITERAL_LENGTH(SNAPSHOT_VERSION) + t->version.length + LITERAL_LENGTH(SNAPSHOT_END);
 	p->changes_text = LITERAL_LENGTH(SNAPSHOT_OPENED) + list_length(p->opened) +
@@ -170,22 +187,46 @@ token_of(const struct ticker *t, uint32_t slot)
 	return segment_entry(t->header, slot)->token;
 }
 
+/* Of these, who has changed since the newest snapshot. */
 static char *
-put_changes(const struct ticker *t, const struct plan *p, char *at)
+put_changed(
+    const struct ticker *t, const uint32_t *slots, uint32_t count, uint32_t number, char *at)
 {
-	unsigned char header[10];
-	char *start;
+	char *start = at;
 
-	at = put(at, header, snapshot_frame(p->changes_text, header));
-	at = PUT_LITERAL(at, SNAPSHOT_OPENED);
-	start = at;
-	for (uint32_t i = 0; i < t->order_count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
+		if (t->clients[slots[i]].changed != number)
+			continue;
+		if (at != start)
+			*at++ = ',';
+		at = put_token(at, token_of(t, slots[i]));
+	}
+	return at;
+}
+
+static char *
+put_opened(const struct ticker *t, const struct plan *p, char *at)
+{
+	char *start = at;
+
+	for (uint32_t i = 0; i < t->order_count && p->opened > 0; i++) {
 		if (t->clients[t->order[i]].opened != p->number)
 			continue;
 		if (at != start)
 			*at++ = ',';
 		at = put_token(at, token_of(t, t->order[i]));
 	}
+	return at;
+}
+
+static char *
+put_changes(const struct ticker *t, const struct plan *p, char *at)
+{
+	unsigned char header[10];
+
+	at = put(at, header, snapshot_frame(p->changes_text, header));
+	at = PUT_LITERAL(at, SNAPSHOT_OPENED);
+	at = put_opened(t, p, at);
 	at = PUT_LITERAL(at, SNAPSHOT_CLOSED);
 	for (uint32_t i = 0; i < t->leaver_count; i++) {
 		if (i > 0)
@@ -193,21 +234,19 @@ put_changes(const struct ticker *t, const struct plan *p, char *at)
 		at = put_token(at, t->leavers[i].token);
 	}
 	at = PUT_LITERAL(at, SNAPSHOT_CHANGED);
-	start = at;
-	for (uint32_t i = 0; i < t->order_count; i++) {
-		if (t->clients[t->order[i]].changed != p->number)
-			continue;
-		if (at != start)
-			*at++ = ',';
-		at = put_token(at, token_of(t, t->order[i]));
-	}
+	at = p->amend ? put_changed(t, t->fresh, t->fresh_count, p->number, at)
+		      : put_changed(t, t->order, t->order_count, p->number, at);
 	return PUT_LITERAL(at, SNAPSHOT_CHANGES_END);
 }
 
+/* And note where each entry ends, for the next snapshot (amend.h). */
 static char *
-put_people(const struct ticker *t, char *at)
+put_people(struct ticker *t, char *at)
 {
+	const char *start;
+
 	at = PUT_LITERAL(at, SNAPSHOT_PEOPLE);
+	start = at;
 	for (uint32_t i = 0; i < t->order_count; i++) {
 		uint32_t slot = t->order[i];
 
@@ -216,6 +255,8 @@ put_people(const struct ticker *t, char *at)
 		at = put_token(at, token_of(t, slot));
 		*at++ = ':';
 		at = put(at, books_text(t, slot), t->clients[slot].length);
+		t->clients[slot].rank = i;
+		t->ends[i] = (uint64_t)(at - start);
 	}
 	return at;
 }
@@ -242,7 +283,7 @@ put_rows(const struct ticker *t, struct row *rows)
 }
 
 static void
-fill(const struct ticker *t, const struct plan *p, struct generation *g)
+fill(struct ticker *t, const struct plan *p, struct generation *g)
 {
 	char *start = (char *)t->header + t->header->layout.arena + g->at, *at = start, *from;
 	unsigned char header[10];
@@ -253,9 +294,9 @@ fill(const struct ticker *t, const struct plan *p, struct generation *g)
 	at = put(at, header, snapshot_frame(p->metadata_text, header));
 	at = PUT_LITERAL(at, SNAPSHOT_HEAD);
 	g->head_length = (uint32_t)(at - from);
-	at = put_names(t, at);
+	at = p->amend ? put(at, p->base.names, p->base.names_length) : put_names(t, at);
 	g->names_length = p->names;
-	at = put_people(t, at);
+	at = p->amend ? amend_people(t, &p->base, at) : put_people(t, at);
 	g->people_length = p->people;
 	at = PUT_LITERAL(at, SNAPSHOT_VERSION);
 	at = put(at, t->version.bytes, t->version.length);
@@ -263,7 +304,10 @@ fill(const struct ticker *t, const struct plan *p, struct generation *g)
 	g->tail_length = (uint32_t)p->tail;
 	g->count = t->order_count;
 	g->rows = g->at + p->rows;
-	put_rows(t, (struct row *)(void *)(start + p->rows));
+	if (p->amend)
+		amend_rows(t, &p->base, (struct row *)(void *)(start + p->rows), p->number);
+	else
+		put_rows(t, (struct row *)(void *)(start + p->rows));
 }
 
 /* Those who left are remembered for clients that miss this snapshot. */
@@ -327,7 +371,8 @@ render_publish(struct ticker *t)
 	g = &t->header->generations[chosen];
 	store_release(&g->number, 0);
 	FAULT("render.begin");
-	announce(t, plan.number);
+	if (!plan.amend)
+		announce(t, plan.number);
 	g->at = at;
 	g->end = at + plan.size;
 	fill(t, &plan, g);
@@ -340,7 +385,9 @@ render_publish(struct ticker *t)
 	store_release(&t->header->current, (uint64_t)plan.number << 8 | chosen);
 	FAULT("render.published");
 	t->number = plan.number;
+	t->ends_number = plan.number;
 	t->leaver_count = 0;
+	t->fresh_count = 0;
 	t->roster_changed = false;
 	return true;
 }

@@ -104,6 +104,17 @@ read_client(struct ticker *t, uint32_t slot)
 	return READ_CHANGED;
 }
 
+static void
+note_fresh(struct ticker *t, uint32_t slot)
+{
+	t->clients[slot].changed = t->number + 1;
+	/* It overflows only if snapshots found no room: then all is rendered anew. */
+	if (t->fresh_count < t->max_clients)
+		t->fresh[t->fresh_count++] = slot;
+	else
+		t->roster_changed = true;
+}
+
 /* True if anybody's properties are different from what the newest snapshot says. */
 static bool
 read_changes(struct ticker *t)
@@ -122,7 +133,7 @@ read_changes(struct ticker *t)
 		switch (read_client(t, slot)) {
 		case READ_SAME: break;
 		case READ_CHANGED:
-			c->changed = t->number + 1;
+			note_fresh(t, slot);
 			any = true;
 			break;
 		case READ_LATER: books_look(t, slot); break;
@@ -134,18 +145,29 @@ read_changes(struct ticker *t)
 	return any;
 }
 
+/* CPU time of this process; the children that it wakes are not part of it. */
+static uint64_t
+cpu_us(void)
+{
+	return clock_read(CLOCK_PROCESS_CPUTIME_ID, 1000000);
+}
+
 /* Properties that changed in a tick whose snapshot found no room are still to be told. */
 static void
 publish(struct ticker *t)
 {
+	uint64_t before_us;
+
 	if (!render_publish(t)) {
 		t->roster_changed = true;
 		watch_pins(t);
 		return;
 	}
 	count_add(&t->header->counters.snapshots, 1);
+	before_us = cpu_us();
 	bells_touch_all(t);
 	bells_flush(t);
+	count_add(&t->header->counters.tick_ring_us, cpu_us() - before_us);
 	FAULT("tick.told");
 }
 
@@ -159,10 +181,11 @@ tick_first(struct ticker *t)
 void
 tick_run(struct ticker *t, uint64_t now_ms)
 {
-	uint64_t start = clock_us();
+	struct ticker_counters *n = &t->header->counters;
+	uint64_t start = clock_us(), before_us = cpu_us() - load_relaxed(&n->tick_ring_us);
 	bool changed;
 
-	count_add(&t->header->counters.ticks, 1);
+	count_add(&n->ticks, 1);
 	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
 	take_changes(t);
 	compare_versions(t);
@@ -174,5 +197,6 @@ tick_run(struct ticker *t, uint64_t now_ms)
 	(void)post_mark_all(t);
 	bells_flush(t);
 	watch_run(t, now_ms);
+	count_add(&n->tick_work_us, cpu_us() - load_relaxed(&n->tick_ring_us) - before_us);
 	histogram_add_span(&t->header->histograms.tick_time, start, clock_us());
 }

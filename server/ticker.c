@@ -3,6 +3,7 @@
 #include <bsd/unistd.h>
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -35,14 +36,17 @@
 
 /* An epoll loop may hold a descriptor for each client's life line and doorbell. */
 static void
-raise_descriptors(void)
+raise_descriptors(struct ticker *t)
 {
 	struct rlimit limit;
 
+	t->bells_below = INT_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < INT_MAX)
+		t->bells_below = (int)(limit.rlim_max / 2);
 }
 
 /*
@@ -149,7 +153,7 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	bool adopted;
 
 	t->start = *start;
-	raise_descriptors();
+	raise_descriptors(t);
 	if (open_segment(t, &adopted) < 0)
 		return -1;
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -47,7 +47,7 @@
 #include "ring.h"
 
 #define LAYOUT_MAGIC 0x0a64726574736f72ULL /* "rosterd\n", little endian */
-#define LAYOUT_VERSION 3U
+#define LAYOUT_VERSION 4U
 #define LAYOUT_PAGE 4096U
 
 #define LAYOUT_CLIENTS_MAX 60000U        /* a slot number fits in 16 bits */

@@ -52,6 +52,7 @@ enum register_kind {
 	REGISTER_KICK,    /* from rosterd-dump: have the client of that token closed */
 	REGISTER_KILL,    /* from rosterd-dump: kill its process */
 	REGISTER_DONE, /* from the ticker to rosterd-dump; REFUSED: there is no such client */
+	REGISTER_RING, /* from the ticker: wake up (bells.h) */
 };
 
 struct register_message {

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "../lib/roster.h"
@@ -335,5 +336,37 @@ Test(process, every_change_reaches_each_of_300_clients_in_time_and_once, .timeou
 	}
 	fprintf(stderr, "worst delay of a change at %d clients: %lld ms\n", clients, worst);
 	cr_assert_leq(worst, patience(1000));
+	server_stop(&s);
+}
+
+/*
+ * With few descriptors the ticker keeps no doorbells from some client on, and
+ * rings by their life lines: ticks and mail reach them all the same.
+ */
+Test(process, clients_without_a_doorbell_are_rung_by_their_life_lines, .timeout = 120)
+{
+	enum { COUNT = 50 };
+	static struct ws ws[COUNT];
+	static struct roster r[COUNT];
+	struct rlimit few = {128, 128};
+	struct server s;
+	pid_t ticker;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	server_start(&s, NULL);
+	for (int i = 0; i < COUNT; i++)
+		roster_open(&r[i], &ws[i], s.port);
+	cr_assert_eq(server_processes(&s, "ticker", &ticker, 1), 1);
+	cr_assert_lt(server_descriptors(ticker), 2 * COUNT, "it has a doorbell for each");
+	for (int round = 0; round < 3; round++) {
+		char object[32], value[16];
+
+		snprintf(value, sizeof(value), "%d", round);
+		snprintf(object, sizeof(object), "{\"round\":%d}", round);
+		roster_set(&ws[COUNT - 1], object);
+		for (int i = 0; i < COUNT; i++)
+			roster_await_property(
+			    &r[i], &ws[i], r[COUNT - 1].me, "round", value, 5000);
+	}
 	server_stop(&s);
 }

@@ -243,6 +243,7 @@ remove_client(uint32_t slot)
 		at++;
 	memmove(&t.order[at], &t.order[at + 1], (t.order_count - at - 1) * sizeof(*t.order));
 	t.order_count--;
+	t.roster_changed = true;
 	memcpy(t.leavers[t.leaver_count].token, segment_entry(t.header, slot)->token,
 	    TOKEN_LENGTH);
 	if (t.clients[slot].opened != 0)
@@ -255,6 +256,7 @@ set_properties(uint32_t slot, const char *text)
 	t.clients[slot].length = (uint32_t)strlen(text);
 	memcpy(books_text(&t, slot), text, strlen(text));
 	t.clients[slot].changed = t.number + 1;
+	t.fresh[t.fresh_count++] = slot;
 }
 
 static struct snapshot
@@ -329,6 +331,59 @@ Test(render, snapshot_of_nobody_and_of_many, .init = start_ticker)
 	cr_assert_eq(size_of(changes, "opened"), 20);
 	cr_assert_eq(size_of(changes, "closed"), 0);
 	cr_assert_eq(size_of(changes, "properties"), 10);
+}
+
+/* All of a snapshot that lasts: its text but for changes, and its rows. */
+static char *
+lasting(const struct snapshot *v, size_t *length)
+{
+	size_t text = v->head_length + v->names_length + v->people_length + v->tail_length;
+	size_t rows = v->count * sizeof(struct row);
+	char *copy = malloc(text + rows);
+
+	memcpy(copy, v->head, text);
+	memcpy(copy + text, v->rows, rows);
+	*length = text + rows;
+	return copy;
+}
+
+Test(render, what_is_amended_is_as_if_made_anew, .init = start_ticker)
+{
+	uint32_t slots[20];
+	int amended = 0;
+
+	srand(5);
+	for (int i = 0; i < 20; i++)
+		slots[i] = add_client((char)('a' + i));
+	cr_assert(render_publish(&t));
+	for (int round = 0; round < 300; round++) {
+		struct snapshot v;
+		size_t length, again;
+		char *one, *other;
+
+		for (int i = 0; i < 20; i++) {
+			char text[80];
+
+			if (rand() % 4 != 0)
+				continue;
+			snprintf(
+			    text, sizeof(text), "{\"n\":\"%0*d\"}", 1 + rand() % 50, round);
+			set_properties(slots[i], text);
+		}
+		amended += !t.roster_changed && t.fresh_count > 0;
+		cr_assert(render_publish(&t));
+		v = newest();
+		one = lasting(&v, &length);
+		t.ends_number = 0; /* as a ticker that has just begun */
+		cr_assert(render_publish(&t));
+		v = newest();
+		other = lasting(&v, &again);
+		cr_assert_eq(length, again);
+		cr_assert_eq(memcmp(one, other, length), 0, "round %d", round);
+		free(one);
+		free(other);
+	}
+	cr_assert_gt(amended, 250);
 }
 
 Test(render, a_generation_that_is_pinned_is_not_written_over, .init = start_ticker)
