@@ -36,6 +36,7 @@ static const struct option long_options[] = {
     {"ms", required_argument, NULL, 'm'},
     {"tick", required_argument, NULL, 't'},
     {"broadcast", no_argument, NULL, 'b'},
+    {"marks", no_argument, NULL, 'M'},
     {NULL, 0, NULL, 0},
 };
 
@@ -57,6 +58,7 @@ take_option(struct load *l, int option)
 	case 'm': l->ms = number; break;
 	case 't': l->tick = number; break;
 	case 'b': l->broadcast = true; break;
+	case 'M': l->marks = true; break;
 	default: exit(64);
 	}
 }

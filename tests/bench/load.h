@@ -25,6 +25,7 @@ struct load {
 	uint32_t ms;    /* how long to go on */
 	uint32_t tick;  /* of the server, in ms: how long to wait until it is quiet */
 	bool broadcast; /* relay: to all instead of to one */
+	bool marks;     /* fan-out: a line when the rounds begin, and one when they end */
 };
 
 /* Each prints its answer. */
