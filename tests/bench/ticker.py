@@ -17,7 +17,7 @@ def counters():
     """The ticker's, by rosterd-dump."""
     done = subprocess.run([os.path.join(ROOT, "build", "rosterd-dump"), "--name", f"bench-{os.getpid()}",
                            "stats", "--json"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["ticker"]
+    return json.loads(done.stdout)["counters"]["ticker"]
 
 
 def measure(name, what, options):
