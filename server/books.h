@@ -58,7 +58,7 @@ struct client {
 	    waits_for; /* if blocked: the receiver without room, or LAYOUT_NO_SLOT: the log */
 	uint32_t waits_length; /* and the frame that there has to be room for, in bytes */
 	uint32_t said;         /* messages on this life line */
-	uint32_t rank;      /* its place in t->order when the newest snapshot was made */
+	uint32_t rank;         /* its place in t->order when the newest snapshot was made */
 	bool open;
 	bool look;    /* its properties are to be read at the next tick */
 	bool blocked; /* it is in the list of senders that wait for room */
