@@ -161,7 +161,7 @@ deps: check-deps ## install what is missing to build and to test (Debian package
 check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) check-deps
 	$(Q)$(MAKE) WERROR=1 all
-	$(Q)$(MAKE) layers format-check
+	$(Q)$(MAKE) layers format-check docs
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
 	$(Q)$(MAKE) WERROR=1 unit protocol hell clients bench-smoke
@@ -201,7 +201,7 @@ clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the p
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 ROSTERD_SANDBOX=off $(MAKE) FLAVOUR=asan unit protocol
 
-moved: ## each counter was moved by some test that has run since `make clean`
+moved: ## each counter was moved docs by some test that has run since `make clean`
 	$(Q)tests/moved $(OUT)/moved
 
 fuzz: check-deps ## each fuzzer for T seconds (T=60), ONLY="packet image" for some
@@ -210,6 +210,9 @@ fuzz: check-deps ## each fuzzer for T seconds (T=60), ONLY="packet image" for so
 	$(Q)tests/fuzz/run $(or $(T),60) $(or $(ONLY),$(FUZZERS))
 
 fuzzers: $(FUZZERS:%=$(OUT)/fuzz/%)
+
+docs: all check-deps ## man pages and README say what the programs do
+	$(Q)tests/docs $(OUT)/rosterd $(OUT)/rosterd-dump
 
 layers: ## no include leads upwards (server -> child -> shm)
 	$(Q)tests/layers
