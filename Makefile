@@ -197,6 +197,9 @@ clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the p
 	$(call say,TEST,tests/clients)
 	$(Q)tests/clients/run $(OUT)/rosterd
 
+screenshots: all check-deps ## the pictures of the page in README
+	$(Q)ROSTERD=$(abspath $(OUT)/rosterd) node --no-warnings tests/clients/screenshots.js etc/www/screenshots
+
 # Criterion itself leaks, and a child ends without freeing: that is not looked for.
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 ROSTERD_SANDBOX=off $(MAKE) FLAVOUR=asan unit protocol
@@ -286,5 +289,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell clients asan moved fuzz \
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell clients screenshots asan moved fuzz \
 	fuzzers bench bench-smoke layers format format-check help

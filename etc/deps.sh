@@ -44,6 +44,7 @@ if [ "$1" = check ]; then
 	need nodejs node
 	need npm npm
 	need chromium chromium
+	need python3-websockets /usr/lib/python3/dist-packages/websockets/__init__.py
 	need python3 python3
 	need gnuplot-nox gnuplot
 fi
