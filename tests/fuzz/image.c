@@ -21,7 +21,7 @@ int dump_main(int argc, char **argv);
 
 /* All commands that show something and end. */
 static const char *const commands[] = {
-    "clients", "changes", "stats", "snapshot", "locks", "check"};
+    "clients", "changes", "stats", "snapshot", "locks", "layout", "check"};
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 #define PATCHES_MAX 64

@@ -9,6 +9,7 @@
 #include "../../server/adopt.h"
 #include "../../server/departure.h"
 #include "../../server/events.h"
+#include "../../server/latch.h"
 #include "../../server/post.h"
 #include "../../server/registry.h"
 #include "../../server/tick.h"
@@ -84,7 +85,7 @@ static void
 make_sockets(struct ticker *t, const char *name)
 {
 	struct sockaddr_un address;
-	socklen_t length = register_address(&address, geteuid(), name);
+	socklen_t length = register_address(&address, name, t->start.door);
 
 	t->start.registration =
 	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -106,11 +107,13 @@ make(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	snprintf(name, sizeof(name), "fuzz-%d", (int)getpid());
 	t->start.name = name;
+	t->start.door = (uint64_t)getpid();
 	t->start.limits = limits;
 	t->start.claim_ms = 20000;
 	FUZZ_CHECK(segment_create(&t->segment, name, &limits, 0600) == 0, "no segment");
 	segment_unlink(name);
 	t->header = t->segment.header;
+	t->header->door = t->start.door;
 	t->commons = segment_commons(t->header);
 	t->max_clients = limits.max_clients;
 	FUZZ_CHECK(books_make(t) == 0 && tick_make(t) == 0 && post_make(t) == 0, "no memory");
@@ -139,7 +142,7 @@ static void
 seat_client(struct ticker *t)
 {
 	char peer[PEER_LENGTH] = "127.0.0.1:1";
-	uint32_t slot = registry_claim(t, -1, -1, peer, 4711);
+	uint32_t slot = registry_claim(t, -1, -1, peer, world_pid);
 
 	books_strike(t, slot);
 	instance_token(slot, books_entry(t, slot)->token);
@@ -151,6 +154,7 @@ seat_client(struct ticker *t)
 struct ticker *
 instance_reset(uint32_t open)
 {
+	world_pid = WORLD_PID;
 	if (part_count == 0)
 		make();
 	restore(0);
@@ -184,9 +188,9 @@ instance_seat(struct seat *s, uint32_t slot)
 	lock_introduce(&s->user, &t->commons->lock, slot, s->generation);
 }
 
-/* The descriptors that die with a ticker; registration and bell are the listener's. */
-static void
-close_lines(struct ticker *t)
+/* Registration and bell are the listener's. */
+void
+instance_close(struct ticker *t)
 {
 	for (uint32_t slot = 0; slot < t->max_clients; slot++) {
 		if (t->clients[slot].line >= 0)
@@ -199,6 +203,10 @@ close_lines(struct ticker *t)
 	for (uint32_t i = 0; i < TICKER_LISTENERS_MAX; i++)
 		if (t->listeners[i] >= 0)
 			close(t->listeners[i]);
+	if (t->drain_timer >= 0)
+		close(t->drain_timer);
+	if (t->latch >= 0)
+		latch_remove(t->latch, t->start.name);
 }
 
 void
@@ -206,7 +214,7 @@ instance_succeed(void)
 {
 	struct ticker *t = &ticker;
 
-	close_lines(t);
+	instance_close(t);
 	restore(shared_count);
 	t->free_count = 0;
 	t->number = 0;

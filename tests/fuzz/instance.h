@@ -25,6 +25,9 @@ void instance_token(uint32_t slot, char token[TOKEN_LENGTH]);
 /* What a child of that slot has. */
 void instance_seat(struct seat *seat, uint32_t slot);
 
+/* Close the descriptors that die with a ticker. */
+void instance_close(struct ticker *t);
+
 /* The ticker dies, and the next one adopts its segment. */
 void instance_succeed(void);
 
@@ -33,5 +36,9 @@ void instance_check(void);
 
 /* How many children would have been killed for lies since the reset. */
 unsigned instance_kills(void);
+
+/* The process that connects next, as the ticker is told; WORLD_PID for the clients that are there. */
+#define WORLD_PID 4711U
+extern uint32_t world_pid;
 
 #endif

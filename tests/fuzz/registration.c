@@ -12,6 +12,7 @@
 
 #include "../../server/bells.h"
 #include "../../server/departure.h"
+#include "../../server/drain.h"
 #include "../../server/events.h"
 #include "../../server/post.h"
 #include "../../server/reception.h"
@@ -36,6 +37,7 @@ dispatch(struct ticker *t, struct event e)
 	case TAG_STRANGER: reception_stranger(t, (int)e.number); break;
 	case TAG_LISTENER: reception_listener(t, e.number); break;
 	case TAG_LINE: reception_line(t, e.number, e.generation); break;
+	case TAG_DRAIN: drain_step(t); break;
 	case TAG_DEATH: departure_death(t, e.number, e.generation); break;
 	default: break;
 	}
@@ -55,11 +57,13 @@ turn(struct ticker *t)
 	return count > 0;
 }
 
+/* From a process of its own, or from one that has a slot already. */
 static void
-connect_line(const struct ticker *t, int *line)
+connect_line(struct ticker *t, unsigned number, bool again)
 {
+	int *line = &lines[number];
 	struct sockaddr_un address;
-	socklen_t length = register_address(&address, geteuid(), t->start.name);
+	socklen_t length = register_address(&address, t->start.name, t->header->door);
 
 	if (*line >= 0)
 		return;
@@ -68,13 +72,15 @@ connect_line(const struct ticker *t, int *line)
 		close(*line);
 		*line = -1;
 	}
+	world_pid = again ? WORLD_PID : WORLD_PID + 1 + number;
+	reception_accept(t);
 }
 
 /* A message that may be right in every field, or wrong in some. */
 static void
 say(const struct ticker *t, struct input *in, int line)
 {
-	struct register_message m = {.kind = REGISTER_CHILD + input_byte(in) % 12U};
+	struct register_message m = {.kind = REGISTER_CHILD + input_byte(in) % 18U};
 	uint8_t wrong = input_byte(in);
 	uint32_t slot = input_byte(in), seated = slot % t->max_clients;
 	int bells[2] = {-1, -1}, count = wrong >> 6;
@@ -108,10 +114,11 @@ static void
 do_step(struct ticker *t, struct input *in)
 {
 	enum step step = input_byte(in) % STEPS;
-	int *line = &lines[input_byte(in) % LINES];
+	uint8_t number = input_byte(in);
+	int *line = &lines[number % LINES];
 
 	switch (step) {
-	case CONNECT: connect_line(t, line); break;
+	case CONNECT: connect_line(t, number % LINES, number >= 128); break;
 	case SAY: say(t, in, *line); break;
 	case GARBAGE: say_garbage(in, *line); break;
 	case CLOSE:
@@ -156,7 +163,7 @@ end_all(struct ticker *t)
 	instance_check();
 	FUZZ_CHECK(t->seated_count == 0, "%u slots are still in use", t->seated_count);
 	FUZZ_CHECK(t->stranger_count == 0, "%u strangers are left", t->stranger_count);
-	FUZZ_CHECK(!reception_has_listener(t), "a listener is left");
+	FUZZ_CHECK(!books_has_listener(t), "a listener is left");
 	for (uint32_t i = 0; i <= t->roll.mask; i++)
 		FUZZ_CHECK(t->roll.places[i].slot == ROLL_NOBODY, "a token is left");
 }
@@ -173,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (in.left > 0)
 		do_step(t, &in);
 	end_all(t);
+	instance_close(t);
 	FUZZ_CHECK(lowest_free() == before, "descriptors are left open");
 	return 0;
 }

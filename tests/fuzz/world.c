@@ -8,12 +8,15 @@
 
 #include "../../server/peer.h"
 #include "../../shm/lock.h"
+#include "instance.h"
+
+uint32_t world_pid;
 
 int
 peer_of(int fd, struct peer *peer)
 {
 	(void)fd;
-	peer->pid = 4711;
+	peer->pid = world_pid;
 	peer->uid = geteuid();
 	return 0;
 }
