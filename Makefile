@@ -32,7 +32,7 @@ DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_
 CHILD := child rate greet serve farewell confine cage filter refusal seat inbound frames fields request \
 	origin answer page status websocket message packet properties session outbox outbound roster mailbag
 SERVER := inherit options rows usage conf guest host listener listening lifetime announce \
-	upgrade handover recount ports keeper spawn sockets ticker adopt reception \
+	upgrade handover recount ports instance keeper spawn sockets ticker adopt reception \
 	tick watch departure \
 	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
 SERVER += admission census penalty source startups
@@ -42,6 +42,7 @@ PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
 MISBEHAVE := $(basename $(notdir $(wildcard tests/misbehave/*.c)))
 HELL := $(basename $(notdir $(wildcard tests/hell/*.c)))
 ORDERS := $(basename $(notdir $(wildcard tests/misbehave/orders/*.c)))
+DEATHS := deaths
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
 FUZZERS := packet properties request frames registration outbox relay snapshot image
 LOAD := load fleet intake measure cpu report $(basename $(notdir $(wildcard tests/bench/ask_*.c)))
@@ -193,6 +194,12 @@ hell: all check-deps $(OUT)/tests/hell ## clients from hell, and what the others
 	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
 	$(OUT)/tests/hell --jobs 1 $(TESTS)
 
+deaths: check-deps $(OUT)/tests/deaths ## processes that die at a chosen instruction
+	$(Q)$(MAKE) FLAVOUR=faults all
+	$(call say,TEST,$(OUT)/tests/deaths)
+	$(Q)ROSTERD=build/faults/rosterd ROSTERD_DUMP=build/faults/rosterd-dump \
+	$(OUT)/tests/deaths --jobs 2 $(TESTS)
+
 clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the page
 	$(call say,TEST,tests/clients)
 	$(Q)tests/clients/run $(OUT)/rosterd
@@ -276,6 +283,11 @@ $(OUT)/bench/base_lws: $(call objects,tests/bench,base_lws)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lwebsockets -ljansson
 
+$(OUT)/tests/deaths: $(call objects,tests/fault,$(DEATHS)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
+
 ## Care
 
 format: ## lay out all sources as in .clang-format
@@ -289,5 +301,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell clients screenshots asan moved fuzz \
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell deaths clients screenshots asan moved fuzz \
 	fuzzers bench bench-smoke layers format format-check help

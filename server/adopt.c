@@ -42,6 +42,7 @@ adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 		books_enroll(t, slot);
 	c->pid = load_relaxed(&e->pid);
 	c->back_ms = now_ms + WATCH_BACK_MS;
+	departure_expect(t, slot);
 	if (state == ENTRY_CLAIMED)
 		books_claim(t, slot);
 	if (state == ENTRY_OPEN) {
@@ -86,6 +87,20 @@ recall(struct ticker *t, const char *token, const struct row *row, struct span t
 	}
 }
 
+/*
+ * Entries that the dead one wrote for a snapshot that it did not publish: nobody
+ * has been told of these clients, so nobody is to be told that they left.  They
+ * keep their places: what stood there before is written over.
+ */
+static void
+forget_departed(struct header *h, uint64_t published)
+{
+	uint64_t head = load_relaxed(&h->departed_head);
+
+	for (uint64_t n = published; n < head; n++)
+		segment_departed(h, n)->opened = UINT32_MAX;
+}
+
 /* The past: what clients were told last. */
 static void
 recall_snapshot(struct ticker *t)
@@ -97,8 +112,8 @@ recall_snapshot(struct ticker *t)
 	const struct generation *g = &h->generations[(current & 0xff) % LAYOUT_GENERATIONS];
 
 	t->number = (uint32_t)(current >> 8);
-	/* Entries that the dead one wrote for a snapshot that it did not publish. */
-	store_relaxed(&h->departed_head, g->departed);
+	forget_departed(h, g->departed);
+	FAULT("adopt.recalling");
 	snapshot_view(h, g, &view);
 	/* The members of "properties", from the brace on; the closing one is in the tail. */
 	rest.at = view.people + sizeof(SNAPSHOT_PEOPLE) - 2;
@@ -113,9 +128,13 @@ take_its_lock(struct ticker *t)
 {
 	uint64_t name = load_relaxed(&t->commons->lock.owner);
 
-	if (name != 0 && lock_name_slot(name) == LOCK_TICKER &&
-	    lock_break(&t->commons->lock, name))
-		count_add(&t->header->counters.lock_recoveries, 1);
+	if (name == 0 || lock_name_slot(name) != LOCK_TICKER ||
+	    !lock_break(&t->commons->lock, name))
+		return;
+	FAULT("adopt.unlocked");
+	count_add(&t->header->counters.lock_recoveries, 1);
+	log_warning(
+	    "lock-recovered", "holder=ticker generation=%u", lock_name_generation(name));
 }
 
 /* How far mail had got is read off before any of it moves on. */
@@ -127,16 +146,51 @@ settle_mail(struct ticker *t)
 	FAULT("adopt.settled");
 }
 
-/* Slots that were leaving: their mail is delivered, then they are free. */
+/*
+ * Who was leaving goes on with that, and who has died meanwhile leaves: the
+ * others come back.
+ */
 static void
-finish_leaving(struct ticker *t)
+bury(struct ticker *t)
 {
+	/* Backwards: one that becomes free is replaced by the last. */
 	for (uint32_t i = t->seated_count; i-- > 0;) {
 		uint32_t slot = t->seated[i];
 
+		store_relaxed(&books_mailbox(t, slot)->wanted, 0);
 		if (load_relaxed(&books_entry(t, slot)->state) == ENTRY_LEAVING)
-			departure_resume_leave(t, slot);
+			post_drain(t, slot);
+		if (t->clients[slot].death < 0)
+			departure_leave(t, slot);
 	}
+	FAULT("adopt.buried");
+}
+
+static void
+release(struct ticker *t, uint32_t first, uint32_t count)
+{
+	const struct layout *l = &t->header->layout;
+
+	if (count == 0)
+		return;
+	segment_release(&t->segment, l->slots + first * l->slot_size, count * l->slot_size);
+	segment_release(&t->segment, l->inboxes + first * l->inbox_size, count * l->inbox_size);
+}
+
+/* Pages of free slots, in case that the dead one did not get to give them back. */
+static void
+release_free(struct ticker *t)
+{
+	uint32_t first = 0;
+
+	for (uint32_t slot = 0; slot < t->max_clients; slot++) {
+		if (load_relaxed(&books_entry(t, slot)->state) == ENTRY_FREE)
+			continue;
+		release(t, first, slot - first);
+		first = slot + 1;
+	}
+	release(t, first, t->max_clients - first);
+	FAULT("adopt.released");
 }
 
 void
@@ -149,6 +203,7 @@ adopt_segment(struct ticker *t)
 	take_its_lock(t);
 	for (uint32_t slot = t->max_clients; slot-- > 0;)
 		adopt_entry(t, slot, now_ms);
+	FAULT("adopt.seated");
 	qsort_r(t->order, t->order_count, sizeof(*t->order), compare_order, h);
 	if (load_acquire(&h->current) != 0)
 		recall_snapshot(t);
@@ -158,10 +213,13 @@ adopt_segment(struct ticker *t)
 	if (load_relaxed(&h->draining) != 0)
 		drain_begin(t, 0);
 	settle_mail(t);
-	finish_leaving(t);
+	bury(t);
+	release_free(t);
 	(void)post_mark_all(t);
 	(void)post_scan(t, UINT64_MAX);
 	bells_flush(t);
 	log_info("segment-adopted", "clients=%u seated=%u snapshot=%u", t->order_count,
 	    t->seated_count, t->number);
+	/* What has changed meanwhile has waited long enough. */
+	tick_run(t, now_ms);
 }

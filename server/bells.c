@@ -48,8 +48,17 @@ bells_ring(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
 	struct slot *s = books_slot(t, slot);
+	uint32_t beat;
 
-	if (c->line < 0 || load_relaxed(&s->asleep) == 0)
+	if (c->line < 0)
+		return;
+	/* Asleep or not, it has to move: who is awake looks before it sleeps. */
+	beat = load_relaxed(&s->heartbeat);
+	if (c->rung_ms == 0 || c->heartbeat != beat) {
+		c->rung_ms = clock_ms();
+		c->heartbeat = beat;
+	}
+	if (load_relaxed(&s->asleep) == 0)
 		return;
 	/* Before the flag is taken: who finds it taken finds the time. */
 	store_relaxed(&s->rung_us, clock_us());
@@ -58,10 +67,6 @@ bells_ring(struct ticker *t, uint32_t slot)
 	FAULT("bells.taken");
 	wake(c, slot);
 	FAULT("bells.rung");
-	if (c->rung_ms == 0) {
-		c->rung_ms = clock_ms();
-		c->heartbeat = load_relaxed(&s->heartbeat);
-	}
 	count_add(&t->header->counters.bells, 1);
 }
 

@@ -29,6 +29,7 @@ struct ticker_start {
 	struct limits limits;
 	uint32_t tick_ms;
 	uint32_t claim_ms;    /* for a child between having a slot and having a client */
+	uint32_t hung_ms;     /* for a child to show a heartbeat when it was rung */
 	uint64_t door;        /* of the registration socket, if the segment is made anew */
 	int registration;     /* listening SOCK_SEQPACKET socket */
 	int bell;             /* eventfd: wakes the ticker */
@@ -40,15 +41,15 @@ struct ticker_start {
 /* What the ticker knows of the client in a slot, besides the directory. */
 struct client {
 	int line;           /* life line; -1: expected back (adopt.c), or nobody */
-	int death;          /* pidfd, while it is leaving and not known to be dead; or -1 */
+	int death;          /* pidfd, while it has no life line and is not known to be dead */
 	int bell;           /* its doorbell, or -1 */
 	uint32_t pid;       /* as the kernel said */
 	uint32_t opened;    /* number of the first snapshot that held it; 0: none yet */
 	uint32_t changed;   /* number of the last one in which its properties changed */
 	uint32_t length;    /* bytes of its properties: t->texts + slot * t->text_stride */
 	uint64_t version;   /* of them, as they were read last */
-	uint32_t heartbeat; /* when it was rung last */
-	uint64_t rung_ms;   /* when it was rung first without a heartbeat since; 0: it lives */
+	uint32_t heartbeat; /* when something was there for it ... */
+	uint64_t rung_ms;   /* ... first, without a heartbeat since; 0: it lives */
 	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
 	uint64_t back_ms;   /* until when it may come back; 0: it is here */
 	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it is open */
@@ -92,6 +93,7 @@ struct ticker {
 	struct lock_user user;
 	uint32_t max_clients;
 
+	int office; /* says that there is no other ticker of this segment */
 	int epoll;
 	int timer;
 	int bells_below; /* descriptors from here on are kept for life lines (bells.h) */

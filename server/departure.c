@@ -11,15 +11,31 @@
 #include "events.h"
 #include "peer.h"
 #include "post.h"
+#include "registry.h"
 
 #define LEAVE_MS 15000 /* for a child to get the last words through and end */
+
+/*
+ * It opened while there was no ticker to be told, sent something and died: what
+ * it sent goes its way all the same.
+ */
+static void
+open_late(struct ticker *t, uint32_t slot)
+{
+	if (load_relaxed(&books_entry(t, slot)->state) == ENTRY_CLAIMED &&
+	    load_acquire(&books_slot(t, slot)->outbox_head) != 0)
+		registry_open(t, slot);
+}
 
 void
 departure_begin(struct ticker *t, uint32_t slot)
 {
-	bool was_open = t->clients[slot].open;
-	uint32_t state = load_relaxed(&books_entry(t, slot)->state);
+	bool was_open;
+	uint32_t state;
 
+	open_late(t, slot);
+	was_open = t->clients[slot].open;
+	state = load_relaxed(&books_entry(t, slot)->state);
 	if (was_open)
 		post_drain(t, slot);
 	FAULT("departure.drained");
@@ -79,8 +95,8 @@ break_its_lock(struct ticker *t, uint32_t slot)
 	log_warning("lock-recovered", "slot=%u pid=%u holder=dead", slot, t->clients[slot].pid);
 }
 
-/* A pidfd for a child that is not known to be dead, or -1. */
-static int
+/* Have the death of a child reported that is not known to be dead. */
+static void
 watch_death(struct ticker *t, uint32_t slot)
 {
 	const struct entry *e = books_entry(t, slot);
@@ -89,14 +105,22 @@ watch_death(struct ticker *t, uint32_t slot)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	if (fd < 0)
-		return -1;
+		return;
 	if (poll(&p, 1, 0) == 0) {
+		if (events_watch(t, fd, TAG_DEATH, slot, load_relaxed(&e->generation)) == 0) {
+			c->death = fd;
+			return;
+		}
+		/* Its slot will be given away: it must not go on. */
 		peer_kill(fd);
-		if (events_watch(t, fd, TAG_DEATH, slot, load_relaxed(&e->generation)) == 0)
-			return fd;
 	}
 	close(fd);
-	return -1;
+}
+
+void
+departure_expect(struct ticker *t, uint32_t slot)
+{
+	watch_death(t, slot);
 }
 
 /*
@@ -147,7 +171,10 @@ departure_leave(struct ticker *t, uint32_t slot)
 {
 	struct client *c = &t->clients[slot];
 
-	c->death = watch_death(t, slot);
+	if (c->death < 0)
+		watch_death(t, slot);
+	if (c->death >= 0)
+		peer_kill(c->death);
 	if (c->line >= 0)
 		close(c->line);
 	if (c->bell >= 0)
@@ -156,19 +183,8 @@ departure_leave(struct ticker *t, uint32_t slot)
 	c->back_ms = 0;
 	log_silent_end(t, slot);
 	departure_begin(t, slot);
-	bequeath(t, slot);
-	FAULT("departure.bequeathed");
-	try_free(t, slot);
-}
-
-void
-departure_resume_leave(struct ticker *t, uint32_t slot)
-{
-	struct client *c = &t->clients[slot];
-
-	c->back_ms = 0;
-	c->death = watch_death(t, slot);
-	post_drain(t, slot);
+	if (load_relaxed(&books_entry(t, slot)->bequeathed) == 0)
+		bequeath(t, slot);
 	try_free(t, slot);
 }
 
@@ -182,7 +198,11 @@ departure_death(struct ticker *t, uint32_t slot, uint32_t generation)
 		return;
 	close(c->death);
 	c->death = -1;
-	try_free(t, slot);
+	FAULT("departure.dead");
+	if (load_relaxed(&books_entry(t, slot)->state) == ENTRY_LEAVING)
+		try_free(t, slot);
+	else
+		departure_leave(t, slot);
 }
 
 void

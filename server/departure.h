@@ -22,10 +22,13 @@ void departure_begin(struct ticker *t, uint32_t slot);
 /* The life line has closed.  The slot becomes free as soon as it may. */
 void departure_leave(struct ticker *t, uint32_t slot);
 
-/* The same for one that was leaving when the ticker before this one died. */
-void departure_resume_leave(struct ticker *t, uint32_t slot);
+/*
+ * A child of the time before this ticker has no life line yet.  Its death is
+ * watched for until it comes back: c->death is -1 if it is dead already.
+ */
+void departure_expect(struct ticker *t, uint32_t slot);
 
-/* The child of a slot that is leaving is dead (TAG_DEATH). */
+/* A child without a life line is dead (TAG_DEATH). */
 void departure_death(struct ticker *t, uint32_t slot, uint32_t generation);
 
 /* Mail that had to wait was delivered: perhaps somebody who left waited only for that. */

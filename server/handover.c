@@ -31,7 +31,7 @@ mark_all(const struct handover *h, int flags)
 int
 handover_leave(const struct handover *h)
 {
-	const struct keeper_bequest *b = &h->bequest;
+	const struct instance_bequest *b = &h->bequest;
 	char text[TEXT_MAX];
 	int used;
 
@@ -73,7 +73,7 @@ take_port(struct ports *p, const char *value)
 static void
 take_line(struct handover *h, const char *key, const char *value)
 {
-	struct keeper_bequest *b = &h->bequest;
+	struct instance_bequest *b = &h->bequest;
 	long long n = atoll(value);
 	const struct {
 		const char *key;
@@ -110,7 +110,7 @@ handover_take(struct handover *h)
 	bool ours = false;
 
 	memset(h, 0, sizeof(*h));
-	h->bequest = (struct keeper_bequest){-1, -1, -1, -1, 0, 0};
+	h->bequest = (struct instance_bequest){-1, -1, -1, -1, 0, 0};
 	if (found == NULL)
 		return false;
 	snprintf(text, sizeof(text), "%s", found);

@@ -16,12 +16,12 @@
 
 #include <stdbool.h>
 
-#include "keeper.h"
+#include "instance.h"
 #include "ports.h"
 #include "spawn.h"
 
 struct handover {
-	struct keeper_bequest bequest;
+	struct instance_bequest bequest;
 	struct ports ports;
 	struct spawn_counts children;
 	bool host; /* as in listening.h */

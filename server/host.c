@@ -11,7 +11,7 @@
 
 #include "../child/child.h"
 #include "../shm/log.h"
-#include "keeper.h"
+#include "instance.h"
 #include "listener.h"
 
 #define READY_MS 10000
@@ -96,7 +96,7 @@ host_revive(const struct ticker_start *ticker, int segment)
 {
 	struct options own = *ticker->options;
 	struct inherit nothing = {.kind = INHERIT_NOTHING};
-	struct keeper_bequest bequest = {.registration = ticker->registration,
+	struct instance_bequest bequest = {.registration = ticker->registration,
 	    .bell = ticker->bell,
 	    .segment = segment,
 	    .line = -1};

@@ -4,25 +4,22 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
 #include "../shm/register.h"
-#include "latch.h"
 #include "ticker.h"
 
-#define BACKLOG 4096
-#define READY_MS 10000 /* for a ticker to answer at start */
+#define LOOK_MS 20 /* between looks at whether the ticker that was started lives */
 #define CLAIM_EXTRA_MS \
 	15000 /* a child ends its handshake itself; this is for one that does not */
 
-/* Connect to the registration socket and say that we are a listener. */
-static int
-connect_line(struct keeper *k)
+int
+keeper_connect(struct keeper *k)
 {
 	struct register_message m = {.kind = REGISTER_LISTENER};
 	struct sockaddr_un address;
@@ -39,22 +36,6 @@ connect_line(struct keeper *k)
 	return -1;
 }
 
-static int
-open_registration(struct keeper *k)
-{
-	struct sockaddr_un address;
-	socklen_t length = register_address(&address, k->options->name, k->door);
-
-	k->registration = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	k->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (k->registration < 0 || k->bell < 0)
-		return -1;
-	if (bind(k->registration, (struct sockaddr *)&address, length) < 0)
-		return -1;
-	FAULT("keeper.bound");
-	return listen(k->registration, BACKLOG);
-}
-
 /* In the fork: everything of the listener's goes but these descriptors. */
 _Noreturn static void
 become_ticker(const struct keeper *k)
@@ -67,6 +48,7 @@ become_ticker(const struct keeper *k)
 	    .tick_ms = o->tick_ms,
 	    .claim_ms = o->handshake_ms + CLAIM_EXTRA_MS,
 	    .door = k->door,
+	    .hung_ms = o->hung_ms,
 	    .registration = k->registration,
 	    .bell = k->bell,
 	    .segment = k->parts,
@@ -90,8 +72,8 @@ become_ticker(const struct keeper *k)
 	_exit(ticker_run(&start));
 }
 
-int
-keeper_restart(struct keeper *k)
+static int
+fork_ticker(struct keeper *k)
 {
 	pid_t pid = fork();
 
@@ -105,23 +87,43 @@ keeper_restart(struct keeper *k)
 	k->pid = pid;
 	k->started++;
 	log_info("ticker-started", "pid=%d number=%u", (int)pid, k->started);
-	return connect_line(k);
+	return 0;
 }
 
-/* Wait for READY at start, when there is nothing else to do. */
-static int
-await_ready(struct keeper *k)
+int
+keeper_restart(struct keeper *k)
 {
-	struct pollfd p = {.fd = k->line, .events = POLLIN};
+	if (k->pid == 0 && fork_ticker(k) < 0)
+		return -1;
+	return k->line >= 0 ? 0 : keeper_connect(k);
+}
 
-	while (poll(&p, 1, READY_MS) > 0) {
+static bool
+ticker_has_ended(struct keeper *k)
+{
+	int status;
+
+	if (k->pid == 0 || waitpid(k->pid, &status, WNOHANG) != k->pid)
+		return false;
+	log_warning("ticker-ended", "pid=%d status=%d", (int)k->pid, status);
+	return keeper_ended(k, status);
+}
+
+bool
+keeper_await(struct keeper *k, uint64_t deadline)
+{
+	while (k->line >= 0 && !ticker_has_ended(k) && clock_ms() < deadline) {
+		struct pollfd p = {.fd = k->line, .events = POLLIN};
+
+		if (poll(&p, 1, LOOK_MS) <= 0)
+			continue;
 		switch (keeper_hear(k)) {
-		case KEEPER_READY: return 0;
-		case KEEPER_QUIET: continue;
-		default: return -1;
+		case KEEPER_READY: return true;
+		case KEEPER_BAD: return false;
+		default: break;
 		}
 	}
-	return -1;
+	return false;
 }
 
 void
@@ -133,153 +135,14 @@ keeper_prepare(struct keeper *k, const struct options *options, books_revive *re
 	k->registration = k->bell = k->line = k->parts = k->segment.fd = -1;
 }
 
-static void
-forget_segment(struct keeper *k)
+void
+keeper_forget(struct keeper *k)
 {
 	segment_unmap(&k->segment);
 	segment_close_fd(&k->segment);
 	if (k->parts >= 0)
 		close(k->parts);
 	k->parts = -1;
-}
-
-static bool
-is_as_wanted(const struct keeper *k)
-{
-	struct limits wanted;
-
-	options_limits(k->options, &wanted);
-	return memcmp(&k->segment.header->limits, &wanted, sizeof(wanted)) == 0;
-}
-
-/* The segment of that name, if there is one that this build can use. */
-static bool
-find_segment(struct keeper *k)
-{
-	const char *name = k->options->name, *why;
-
-	if (segment_open(&k->segment, name, false, &why) < 0) {
-		if (errno != ENOENT)
-			log_warning("segment-replaced", "why=\"%s\"",
-			    why != NULL ? why : strerror(errno));
-		return false;
-	}
-	if ((k->parts = segment_open_parts(&k->segment, name)) >= 0) {
-		k->door = k->segment.header->door;
-		return true;
-	}
-	log_warning("segment-replaced", "errno=\"%s\"", strerror(errno));
-	forget_segment(k);
-	return false;
-}
-
-/* A ticker and all that belongs to it; of what was there before, k->segment if it is mapped. */
-static int
-begin(struct keeper *k)
-{
-	if (k->segment.header == NULL &&
-	    getrandom(&k->door, sizeof(k->door), 0) != (ssize_t)sizeof(k->door))
-		return -1;
-	if (open_registration(k) < 0) {
-		log_error("no-registration", "errno=\"%s\"", strerror(errno));
-		return -1;
-	}
-	if (keeper_restart(k) == 0 && await_ready(k) == 0)
-		return 0;
-	log_error("no-ticker", "why=\"it did not become ready\"");
-	return -1;
-}
-
-static int
-find_or_begin(struct keeper *k)
-{
-	if (find_segment(k)) {
-		if (connect_line(k) == 0) {
-			log_info("ticker-found", "name=%s", k->options->name);
-			if (await_ready(k) == 0)
-				return 0;
-			if (k->line >= 0) {
-				log_error(
-				    "no-ticker", "why=\"one is there, but does not answer\"");
-				return -1;
-			}
-		}
-		/* Nobody there, or it was just about to end. */
-		if (!is_as_wanted(k)) {
-			log_warning("segment-replaced", "why=\"made with other limits\"");
-			forget_segment(k);
-		}
-	}
-	return begin(k);
-}
-
-/* Without the latch things work as well, as long as nobody else begins or ends now. */
-static int
-take_latch(const struct keeper *k)
-{
-	int latch = latch_take(k->options->name, LATCH_ALONE, READY_MS);
-
-	if (latch < 0)
-		log_warning("no-latch", "errno=\"%s\"", strerror(errno));
-	return latch;
-}
-
-int
-keeper_start(struct keeper *k, bool latched)
-{
-	int latch = latched ? -1 : take_latch(k), result = find_or_begin(k);
-
-	if (latch >= 0)
-		close(latch);
-	return result;
-}
-
-/* Its ticker is told, so that it does not wait for a listener that never comes back. */
-static int
-retire(struct keeper *k, const struct keeper_bequest *b)
-{
-	struct register_message m = {.kind = REGISTER_RETIRE};
-	int latch, result;
-
-	if (b->line >= 0)
-		(void)register_send(b->line, &m, NULL, 0);
-	close(k->registration);
-	close(k->bell);
-	k->registration = k->bell = -1;
-	k->pid = 0;
-	forget_segment(k);
-	latch = take_latch(k);
-	result = begin(k);
-	if (latch >= 0)
-		close(latch);
-	return result;
-}
-
-int
-keeper_take_over(struct keeper *k, const struct keeper_bequest *b, bool *retired)
-{
-	const char *why = NULL;
-	int result = 0;
-
-	k->registration = b->registration;
-	k->bell = b->bell;
-	k->parts = b->segment;
-	k->pid = b->pid;
-	k->started = b->started;
-	*retired = segment_map_fd(&k->segment, b->segment, &why) < 0 || !is_as_wanted(k);
-	if (*retired) {
-		log_warning("segment-retired", "why=\"%s\"",
-		    k->segment.header != NULL ? "other limits are wanted now" : why);
-		result = retire(k, b);
-	} else {
-		k->door = k->segment.header->door;
-		if (connect_line(k) < 0 || await_ready(k) < 0)
-			result = keeper_restart(k) == 0 ? await_ready(k) : -1;
-	}
-	/* Only now: a ticker is never without a listener. */
-	if (b->line >= 0)
-		close(b->line);
-	return result;
 }
 
 /*
@@ -303,7 +166,7 @@ take_descriptors(struct keeper *k, const struct register_message *m, int *fds)
 		close(fds[2]);
 		return 0;
 	}
-	forget_segment(k);
+	keeper_forget(k);
 	if (segment_map_fd(&k->segment, fds[2], &why) < 0) {
 		log_error("no-segment", "why=\"%s\"", why != NULL ? why : strerror(errno));
 		close(fds[2]);
@@ -346,9 +209,12 @@ keeper_hear(struct keeper *k)
 }
 
 bool
-keeper_ended(struct keeper *k)
+keeper_ended(struct keeper *k, int status)
 {
 	k->pid = 0;
+	/* Another one is in office and answers us; or it is dying, and the next will. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_TRY_AGAIN)
+		return !k->ready;
 	if (k->line < 0)
 		return false;
 	lose(k);

@@ -1,13 +1,10 @@
 /*
- * keeper.h - the listener's side of the ticker: finds it, starts it, starts it again.
+ * keeper.h - the listener's side of the ticker: starts it, hears it, starts it again.
  *
  * The socket that children register on and the ticker's doorbell belong to the
  * listener; each ticker inherits them.  So while there is no ticker, children
  * that connect wait in the socket's queue, and none is refused.
- *
- * A listener that is started while a ticker runs (its own listener was killed,
- * or there is another one with the same --name) asks it for both.  One that
- * takes the place of another (handover.h, host.h) is given them.
+ * How it comes to them is told in instance.h.
  */
 #ifndef SERVER_KEEPER_H
 #define SERVER_KEEPER_H
@@ -37,29 +34,14 @@ struct keeper {
 /* First of all. */
 void keeper_prepare(struct keeper *k, const struct options *options, books_revive *revive);
 
-/*
- * Find a ticker or start one, with the latch in hand (latched: somebody holds it
- * for us).  0; -1 after it was said what is wrong.
- */
-int keeper_start(struct keeper *k, bool latched);
+/* Connect to the registration socket and say that we are a listener.  0, or -1 and errno. */
+int keeper_connect(struct keeper *k);
 
-/* What a listener leaves to the next one; descriptors are -1 if there is none. */
-struct keeper_bequest {
-	int registration;
-	int bell;
-	int segment;
-	int line;         /* its connection to the ticker */
-	pid_t pid;        /* of the ticker, if it is a child of this process, else 0 */
-	unsigned started; /* tickers */
-};
+/* Wait for the ticker to be ready, at start, when there is nothing else to do. */
+bool keeper_await(struct keeper *k, uint64_t deadline_ms);
 
-/*
- * The same for one that takes another's place: all descriptors are its own from
- * here on.  If the segment is of another layout, or other limits are wanted, it
- * is left to its clients and to its ticker, a new one is begun, and *retired is
- * set.
- */
-int keeper_take_over(struct keeper *k, const struct keeper_bequest *bequest, bool *retired);
+/* The segment is not the one that is wanted. */
+void keeper_forget(struct keeper *k);
 
 enum keeper_event {
 	KEEPER_QUIET, /* nothing */
@@ -72,13 +54,14 @@ enum keeper_event {
 enum keeper_event keeper_hear(struct keeper *k);
 
 /*
- * The ticker that we started is dead.  Its connection need not tell: if it died
- * before it accepted, the connection waits in the queue of a socket that we
- * hold ourselves.  False: this was known.
+ * The ticker that we started is dead; status is what waitpid(2) says.  Its
+ * connection need not tell: if it died before it accepted, the connection waits
+ * in the queue of a socket that we hold ourselves.  False: there is another one,
+ * or this was known.
  */
-bool keeper_ended(struct keeper *k);
+bool keeper_ended(struct keeper *k, int status);
 
-/* Start the next ticker.  0, or -1: try again later. */
+/* Start the next ticker and connect to it.  0, or -1: try again later. */
 int keeper_restart(struct keeper *k);
 
 /* Ask it to send all clients away, spread over so many ms, and end. */

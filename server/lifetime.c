@@ -16,8 +16,8 @@
 #define LEAVE_MS 2000       /* for the ticker to end */
 #define AGAIN_MS 1000       /* before it is tried again to leave */
 #define RESTART_MIN_MS 50   /* before a ticker is started again ... */
-#define RESTART_MAX_MS 2000 /* ... at most, when it dies again and again */
-#define STEADY_MS 10000     /* one that lives so long is none that dies again and again */
+#define RESTART_MAX_MS 1000 /* ... at most, when it dies again and again */
+#define STEADY_MS 1000      /* one that lives so long is none that dies again and again */
 
 int
 lifetime_signals(void)
@@ -68,6 +68,7 @@ lifetime_ticker(struct listener *l)
 	case KEEPER_QUIET:
 	case KEEPER_BAD: break;
 	case KEEPER_READY:
+		l->restart_ms = 0; /* it may be one that another listener started */
 		listening_map_front(l);
 		spawn_limit(&l->settings, header_of(l));
 		break;
@@ -234,12 +235,13 @@ void
 lifetime_signal(struct listener *l)
 {
 	struct signalfd_siginfo info;
+	int status;
 
 	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		switch (info.ssi_signo) {
 		case SIGCHLD:
-			if (spawn_reap(&l->children, &l->admission, l->keeper.pid) &&
-			    keeper_ended(&l->keeper))
+			if (spawn_reap(&l->children, &l->admission, l->keeper.pid, &status) &&
+			    keeper_ended(&l->keeper, status))
 				schedule_restart(l);
 			break;
 		case SIGTERM:
@@ -293,8 +295,9 @@ static bool
 ticker_died(struct listener *l)
 {
 	uint32_t pid = load_relaxed(&header_of(l)->ticker_pid);
+	int status;
 
-	(void)spawn_reap(&l->children, &l->admission, l->keeper.pid);
+	(void)spawn_reap(&l->children, &l->admission, l->keeper.pid, &status);
 	return l->keeper.line < 0 && pid != 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }
 

@@ -170,14 +170,16 @@ open_ports(struct listener *l, const struct listener_start *start)
 static int
 take_over(struct listener *l, const struct listener_start *start)
 {
-	struct keeper_bequest bequest =
+	struct instance_bequest bequest =
 	    start->handover != NULL ? start->handover->bequest : *start->bequest;
 	bool retired;
+	int status;
 
 	/* Children that ended while nobody could hear of it. */
-	if (start->handover != NULL && spawn_reap(&l->children, &l->admission, bequest.pid))
+	if (start->handover != NULL &&
+	    spawn_reap(&l->children, &l->admission, bequest.pid, &status))
 		bequest.pid = 0;
-	if (keeper_take_over(&l->keeper, &bequest, &retired) < 0)
+	if (instance_take_over(&l->keeper, &bequest, &retired) < 0)
 		return -1;
 	if (retired)
 		l->children.running += bequest.pid != 0; /* its ticker is one of many now */
@@ -197,7 +199,7 @@ open_instance(struct listener *l, const struct listener_start *start)
 	if (start->handover != NULL || start->bequest != NULL)
 		result = take_over(l, start);
 	else
-		result = keeper_start(&l->keeper, start->latched);
+		result = instance_find(&l->keeper, start->latched);
 	if (result == 0)
 		spawn_limit(&l->settings, l->keeper.segment.header);
 	return result;

@@ -9,7 +9,7 @@
 #include "options.h"
 
 struct handover;
-struct keeper_bequest;
+struct instance_bequest;
 
 struct listener_start {
 	const struct options *options;
@@ -17,7 +17,7 @@ struct listener_start {
 	books_revive *revive;        /* for the ticker, if this listener dies */
 	bool host;                   /* no sockets at all (host.h) */
 	bool latched;                /* whoever waits for it holds the latch (latch.h) */
-	const struct keeper_bequest *bequest; /* what a dead one left; or NULL */
+	const struct instance_bequest *bequest; /* what a dead one left; or NULL */
 	const struct handover *handover; /* this process was the listener before; or NULL */
 };
 

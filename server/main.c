@@ -4,8 +4,9 @@
  *
  *	inherit.c	how it was started: what it was given
  *	options.c	what the operator wants (conf.c: from a file)
- *	listener.c	accepts (ports.c, sockets.c), has served (spawn.c), keeps the
- *			ticker going (keeper.c)
+ *	listener.c	accepts (ports.c, sockets.c), has served (spawn.c), finds
+ *			or begins the instance (instance.c), keeps the ticker
+ *			going (keeper.c)
  *	admission.c	who is let in: how many there are from where (census.c,
  *			source.c), what they owe (penalty.c), how many come in
  *			at once (startups.c)

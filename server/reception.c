@@ -187,7 +187,8 @@ introduce(struct ticker *t, const struct stranger *s, const struct register_mess
 	/* A new child is a child that we do not know, but that is not looked up at each. */
 	if (!new || some_may_return(t))
 		slot = find_child(t, pid);
-	if (slot != LAYOUT_NO_SLOT && (m->kind != REGISTER_RETURN || m->slot != slot))
+	if (slot != LAYOUT_NO_SLOT && !(new &&registry_is_untold(t, slot)) &&
+	    (m->kind != REGISTER_RETURN || m->slot != slot))
 		return WELCOME_GARBAGE;
 	switch (m->kind) {
 	case REGISTER_LISTENER: return stay_or_go(add_listener(t, s->fd));

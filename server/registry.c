@@ -1,6 +1,8 @@
 #include "registry.h"
 
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../shm/clock.h"
 #include "../shm/fault.h"
@@ -47,13 +49,47 @@ seat_client(struct ticker *t, uint32_t slot, int line, int bell, uint32_t pid)
 	c->pid = pid;
 	c->back_ms = 0;
 	c->said = 0;
+	if (c->death >= 0)
+		close(c->death);
+	c->death = -1;
+}
+
+bool
+registry_is_untold(const struct ticker *t, uint32_t slot)
+{
+	const struct client *c = &t->clients[slot];
+	struct pollfd p = {.fd = c->death, .events = POLLIN};
+
+	/* It lives, so nobody else can have got its pid. */
+	return c->line < 0 && load_relaxed(&books_entry(t, slot)->state) == ENTRY_CLAIMED &&
+	       c->death >= 0 && poll(&p, 1, 0) == 0;
+}
+
+/* The slot that this process was given before, or LAYOUT_NO_SLOT. */
+static uint32_t
+given_before(const struct ticker *t, uint32_t pid)
+{
+	if (clock_ms() >= t->back_ms)
+		return LAYOUT_NO_SLOT;
+	for (uint32_t i = 0; i < t->claimed_count; i++)
+		if (t->clients[t->claimed[i]].pid == pid &&
+		    registry_is_untold(t, t->claimed[i]))
+			return t->claimed[i];
+	return LAYOUT_NO_SLOT;
 }
 
 uint32_t
 registry_claim(struct ticker *t, int line, int bell, const char *peer, uint32_t pid)
 {
-	uint32_t slot;
+	uint32_t slot = given_before(t, pid);
 
+	if (slot != LAYOUT_NO_SLOT) {
+		seat_client(t, slot, line, bell, pid);
+		t->clients[slot].leave_ms = clock_ms() + t->start.claim_ms;
+		count_add(&t->header->counters.returned, 1);
+		FAULT("registry.again");
+		return slot;
+	}
 	if (t->free_count == 0)
 		return LAYOUT_NO_SLOT;
 	slot = t->free_slots[t->free_count - 1];
@@ -80,12 +116,12 @@ registry_return(
 		return false;
 	e = books_entry(t, m->slot);
 	state = load_relaxed(&e->state);
-	if ((state != ENTRY_CLAIMED && state != ENTRY_OPEN) ||
+	if (state == ENTRY_FREE || state > ENTRY_LEAVING ||
 	    load_relaxed(&e->generation) != m->generation || load_relaxed(&e->pid) != pid ||
 	    memcmp(e->token, m->token, TOKEN_LENGTH) != 0 || t->clients[m->slot].line >= 0)
 		return false;
 	seat_client(t, m->slot, line, bell, pid);
-	if (state == ENTRY_CLAIMED)
+	if (state != ENTRY_OPEN)
 		t->clients[m->slot].leave_ms = clock_ms() + t->start.claim_ms;
 	count_add(&t->header->counters.returned, 1);
 	FAULT("registry.returned");

@@ -14,6 +14,12 @@
 /* Give a slot to a child: its number, or LAYOUT_NO_SLOT if none is free. */
 uint32_t registry_claim(struct ticker *t, int line, int bell, const char *peer, uint32_t pid);
 
+/*
+ * A ticker before this one gave this slot to a child and died before it could say
+ * so, or before the child heard of it: the child may ask again, and gets this one.
+ */
+bool registry_is_untold(const struct ticker *t, uint32_t slot);
+
 /* A child of the time before this ticker; false if it is not the one whose slot it shows. */
 bool registry_return(
     struct ticker *t, int line, int bell, const struct register_message *m, uint32_t pid);

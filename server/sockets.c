@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../shm/clock.h"
 #include "../shm/log.h"
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
+#define TAKEN_MS 500 /* for an address that is taken to become free */
+#define LOOK_MS 20
 
 static int
 bad_address(const char *text)
@@ -138,6 +142,23 @@ bind_with_mode(int fd, const struct sockaddr_storage *address, socklen_t length,
 	return result;
 }
 
+/*
+ * The listener before us may have been killed just after it forked: for an
+ * instant that child still has its sockets.
+ */
+static int
+take_address(int fd, const struct sockaddr_storage *address, socklen_t length, mode_t mode)
+{
+	uint64_t deadline = clock_ms() + TAKEN_MS;
+
+	while (bind_with_mode(fd, address, length, mode) < 0 || listen(fd, BACKLOG) < 0) {
+		if (errno != EADDRINUSE || clock_ms() >= deadline)
+			return -1;
+		poll(NULL, 0, LOOK_MS);
+	}
+	return 0;
+}
+
 int
 sockets_listen(const char *text, mode_t mode)
 {
@@ -151,7 +172,7 @@ sockets_listen(const char *text, mode_t mode)
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0) {
 		set_options(fd, address.ss_family);
-		if (bind_with_mode(fd, &address, length, mode) == 0 && listen(fd, BACKLOG) == 0)
+		if (take_address(fd, &address, length, mode) == 0)
 			return fd;
 	}
 	log_error("cannot-listen", "listen=\"%s\" errno=\"%s\"", text, strerror(errno));

@@ -60,28 +60,28 @@ spawn_limit(struct child_settings *settings, const struct header *header)
 }
 
 bool
-spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other)
+spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other, int *status)
 {
 	bool found = false;
-	int status;
+	int how;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
 		if (pid == other) {
 			found = true;
-			if (status != 0)
-				log_warning(
-				    "ticker-ended", "pid=%d status=%d", (int)pid, status);
+			*status = how;
+			if (how != 0)
+				log_warning("ticker-ended", "pid=%d status=%d", (int)pid, how);
 			continue;
 		}
 		n->running--;
-		n->fined += admission_leave(admission, pid, status) != 0;
-		n->ended += WIFEXITED(status) != 0;
-		if (!WIFSIGNALED(status))
+		n->fined += admission_leave(admission, pid, how) != 0;
+		n->ended += WIFEXITED(how) != 0;
+		if (!WIFSIGNALED(how))
 			continue;
 		n->killed++;
 		log_warning("child-killed", "pid=%d signal=%d why=\"%s\"", (int)pid,
-		    WTERMSIG(status), cause(WTERMSIG(status)));
+		    WTERMSIG(how), cause(WTERMSIG(how)));
 	}
 	return found;
 }

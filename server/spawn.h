@@ -33,9 +33,9 @@ _Noreturn void spawn_become(const struct child_start *start);
 void spawn_limit(struct child_settings *settings, const struct header *header);
 
 /*
- * Reap all that have ended, and tell admission; the return says whether `other`
- * was among them.
+ * Reap all that have ended, and tell admission; true if `other` was among them,
+ * with its *status.
  */
-bool spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other);
+bool spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other, int *status);
 
 #endif

@@ -6,10 +6,13 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../shm/clock.h"
@@ -103,6 +106,26 @@ open_segment(struct ticker *t, bool *adopted)
 	return 0;
 }
 
+/*
+ * One ticker for a segment.  Two listeners may both find that it died, and each
+ * starts the next: the kernel gives this name to one of them, and takes it back
+ * when that ends, however it does.
+ */
+static int
+take_office(struct ticker *t)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+	    "rosterd/%u/%s/%016llx", (unsigned)geteuid(), t->start.name,
+	    (unsigned long long)t->header->id);
+
+	t->office = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (t->office < 0)
+		return -1;
+	return bind(t->office, (struct sockaddr *)&address,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length));
+}
+
 static int
 encode_version(struct ticker *t)
 {
@@ -145,6 +168,7 @@ start_timer(struct ticker *t)
 	return t->timer < 0 ? -1 : timerfd_settime(t->timer, 0, &timer, NULL);
 }
 
+/* An exit code. */
 static int
 set_up(struct ticker *t, const struct ticker_start *start)
 {
@@ -155,7 +179,11 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	t->start = *start;
 	raise_descriptors(t);
 	if (open_segment(t, &adopted) < 0)
-		return -1;
+		return EXIT_SYSTEM;
+	if (take_office(t) < 0) {
+		log_info("ticker-not-needed", "errno=\"%s\"", strerror(errno));
+		return EXIT_TRY_AGAIN;
+	}
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (t->epoll < 0 || books_make(t) < 0 || tick_make(t) < 0 || post_make(t) < 0 ||
 	    encode_version(t) < 0 || start_timer(t) < 0 ||
@@ -163,10 +191,10 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	    events_watch(t, t->timer, TAG_TIMER, 0, 0) < 0 ||
 	    epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->start.bell, &bell) < 0) {
 		log_error("ticker-setup", "errno=\"%s\"", strerror(errno));
-		return -1;
+		return EXIT_SYSTEM;
 	}
 	if (!adopted && lock_make(&t->commons->lock) < 0)
-		return -1;
+		return EXIT_SYSTEM;
 	lock_introduce(
 	    &t->user, &t->commons->lock, LOCK_TICKER, load_relaxed(&t->header->tickers) + 1);
 	store_relaxed(&t->header->tickers, load_relaxed(&t->header->tickers) + 1);
@@ -183,7 +211,7 @@ set_up(struct ticker *t, const struct ticker_start *start)
 		store_relaxed(&t->header->empty_boot_ms, clock_boot_ms());
 	store_release(&t->header->ready, 1);
 	FAULT("ticker.ready");
-	return 0;
+	return EXIT_FINE;
 }
 
 static void
@@ -324,6 +352,7 @@ ticker_run(const struct ticker_start *start)
 {
 	static struct ticker ticker;
 	const struct sched_param none = {0};
+	int code;
 
 	FAULT_ROLE(FAULT_TICKER);
 	setproctitle("ticker");
@@ -333,8 +362,8 @@ ticker_run(const struct ticker_start *start)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	(void)sched_setscheduler(0, SCHED_BATCH, &none);
-	if (set_up(&ticker, start) < 0)
-		return EXIT_SYSTEM;
+	if ((code = set_up(&ticker, start)) != EXIT_FINE)
+		return code;
 	log_info("ticker-ready", "name=%s max_clients=%u segment_mib=%llu", start->name,
 	    ticker.max_clients, (unsigned long long)(ticker.header->layout.size >> 20));
 	loop(&ticker);

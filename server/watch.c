@@ -69,11 +69,13 @@ watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	struct client *c = &t->clients[slot];
 
 	if (c->rung_ms != 0) {
-		uint32_t heartbeat = load_relaxed(&books_slot(t, slot)->heartbeat);
+		const struct slot *s = books_slot(t, slot);
 
-		if (heartbeat != c->heartbeat)
+		/* One that was awake may have gone to sleep since: its flag is set again. */
+		if (load_relaxed(&s->heartbeat) != c->heartbeat ||
+		    load_relaxed(&s->asleep) != 0)
 			c->rung_ms = 0;
-		else if (elapsed(now_ms, c->rung_ms) >= WATCH_HUNG_MS)
+		else if (elapsed(now_ms, c->rung_ms) >= t->start.hung_ms)
 			kill_child(t, slot, KILL_HUNG, "does not wake when it is rung");
 	}
 	if (c->wanted_ms != 0 && elapsed(now_ms, c->wanted_ms) >= WATCH_STALL_MS)

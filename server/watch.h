@@ -2,7 +2,7 @@
  * watch.h - who does not do what everybody relies on.
  *
  *	holds the lock for over WATCH_LOCK_MS		killed
- *	was rung, no heartbeat for WATCH_HUNG_MS	killed
+ *	has to move, no heartbeat for --hung		killed
  *	lets others wait for its mail WATCH_STALL_MS	killed
  *	pins snapshots that are needed			killed
  *	did not come back to a new ticker		killed
@@ -15,9 +15,8 @@
 #include "books.h"
 
 #define WATCH_LOCK_MS 1000
-#define WATCH_HUNG_MS 10000
 #define WATCH_STALL_MS 2000
-#define WATCH_BACK_MS 2000    /* for children to come back to a new ticker */
+#define WATCH_BACK_MS 10000   /* for children that live to come back to a new ticker */
 #define WATCH_LONELY_MS 10000 /* a ticker without listener and clients ends */
 
 /* Once a tick. */

@@ -110,6 +110,7 @@ make(void)
 	t->start.door = (uint64_t)getpid();
 	t->start.limits = limits;
 	t->start.claim_ms = 20000;
+	t->start.hung_ms = 10000;
 	FUZZ_CHECK(segment_create(&t->segment, name, &limits, 0600) == 0, "no segment");
 	segment_unlink(name);
 	t->header = t->segment.header;

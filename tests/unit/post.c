@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../server/post.h"
 #include "../../shm/token.h"
@@ -13,6 +14,13 @@ static void
 start_ticker(void)
 {
 	lone_start(&t);
+}
+
+/* The test is the child of all: they live while the next ticker adopts them. */
+static uint32_t
+add_client(void)
+{
+	return lone_client(&t, -1, (uint32_t)getpid());
 }
 
 /* What a child does: a packet of one letter into its outbox, for these or (0) for all. */
@@ -90,8 +98,7 @@ leave_journal(uint32_t sender, uint32_t n, uint32_t receiver, uint64_t head)
 
 Test(post, what_a_dead_ticker_had_not_delivered_is_delivered_once, .init = start_ticker)
 {
-	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0),
-		 r = lone_client(&t, -1, 0);
+	uint32_t a = add_client(), b = add_client(), r = add_client();
 
 	post(b, 'b', &r, 1);
 	leave_journal(b, 0, r, 0);
@@ -102,10 +109,10 @@ Test(post, what_a_dead_ticker_had_not_delivered_is_delivered_once, .init = start
 
 Test(post, what_a_dead_ticker_had_delivered_is_not_delivered_again, .init = start_ticker)
 {
-	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0), to[2];
+	uint32_t a = add_client(), b = add_client(), to[2];
 
-	to[0] = lone_client(&t, -1, 0);
-	to[1] = lone_client(&t, -1, 0);
+	to[0] = add_client();
+	to[1] = add_client();
 	post(a, 'z', &to[0], 1);
 	post_drain(&t, a);
 	cr_assert_str_eq(inbox_of(to[0]), "z");
@@ -123,8 +130,7 @@ Test(post, what_a_dead_ticker_had_delivered_is_not_delivered_again, .init = star
  */
 Test(post, others_mail_is_not_taken_for_what_a_dead_ticker_had_delivered, .init = start_ticker)
 {
-	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0),
-		 r = lone_client(&t, -1, 0);
+	uint32_t a = add_client(), b = add_client(), r = add_client();
 
 	post(a, 'a', &r, 1);
 	post(b, 'b', &r, 1);
@@ -135,7 +141,7 @@ Test(post, others_mail_is_not_taken_for_what_a_dead_ticker_had_delivered, .init 
 
 Test(post, others_broadcast_is_not_taken_for_what_a_dead_ticker_had_sent, .init = start_ticker)
 {
-	uint32_t a = lone_client(&t, -1, 0), b = lone_client(&t, -1, 0);
+	uint32_t a = add_client(), b = add_client();
 
 	post(a, 'a', NULL, 0);
 	post(b, 'b', NULL, 0);
