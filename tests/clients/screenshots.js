@@ -45,7 +45,7 @@ for (const { file, ...options } of SHOTS) {
 	const greeting = page.locator('#log li.in', { hasText: "Welcome" }).first();
 	await greeting.locator("summary").click();
 	clients[1].set({ mood: `picture ${SHOTS.findIndex((shot) => shot.file === file) + 1}` });
-	await page.locator("#people .changed").waitFor();
+	await page.locator("#people .changed").first().waitFor();
 	await page.evaluate(() => scrollTo(0, 0));
 	await page.screenshot({ path: join(folder, file) });
 	await context.close();

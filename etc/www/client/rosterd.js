@@ -233,8 +233,8 @@ export class Rosterd {
 	#report(before, first) {
 		const closed = [...before.keys()].filter((token) => !this.#roster.has(token));
 		const opened = [...this.#roster.keys()].filter((token) => !before.has(token));
-		const named = first ? [...this.#roster.keys()] : this.#changed;
-		const changed = named.filter((token) => this.#roster.has(token) &&
+		const named = first ? this.#roster.keys() : new Set([...opened, ...this.#changed]);
+		const changed = [...named].filter((token) => this.#roster.has(token) &&
 		    JSON.stringify(before.get(token) ?? {}) !== JSON.stringify(this.#roster.get(token)));
 
 		this.#changed = [];
