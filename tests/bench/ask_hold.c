@@ -48,6 +48,7 @@ ask_hold(const struct load *l)
 	report_begin();
 	report_add("connected", f.known);
 	report_add("seconds", seconds);
+	report_add("refused", f.refused);
 	report_end();
 	while (!told_to_end())
 		fleet_turn(&f, 100);

@@ -155,6 +155,22 @@ fleet_turn(struct fleet *f, int wait_ms)
 	return count > 0;
 }
 
+/* As a client does that was told to come back. */
+static void
+connect_again(struct fleet *f, uint32_t begun)
+{
+	for (uint32_t i = 0; i < begun && f->closed > 0; i++) {
+		struct client *c = &f->clients[i];
+
+		if (c->state != CLIENT_CLOSED || c->knows_token || f->refused >= f->count)
+			continue;
+		f->refused++;
+		f->closed--;
+		f->bad -= f->bad > 0; /* the answer was no 101 */
+		fleet_connect(f, c);
+	}
+}
+
 void
 fleet_connect_all(struct fleet *f, uint32_t flight)
 {
@@ -163,7 +179,9 @@ fleet_connect_all(struct fleet *f, uint32_t flight)
 	while (f->known < f->count) {
 		while (begun < f->count && begun - f->known < flight)
 			fleet_connect(f, &f->clients[begun++]);
-		if (!fleet_turn(f, 20000) || f->closed > 0) {
+		if (f->closed > 0)
+			connect_again(f, begun);
+		if (!fleet_turn(f, 20000) || f->closed > f->count / 2) {
 			fprintf(stderr, "load: %u of %u clients connected, %u closed\n",
 			    f->known, f->count, f->closed);
 			exit(1);

@@ -61,7 +61,8 @@ struct fleet {
 	uint32_t open;
 	uint32_t known; /* clients that know their token */
 	uint32_t closed;
-	uint32_t bad; /* what should not have been */
+	uint32_t refused; /* of these, who came again: a server that is busy may say 503 */
+	uint32_t bad;     /* what should not have been */
 	int epoll;
 	size_t piece;      /* bytes that are read at once; short where frames are long */
 	bool whole;        /* read long frames, too */

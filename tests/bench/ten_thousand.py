@@ -10,11 +10,11 @@ CLIENTS = by_size(10000, 2000, 60)
 def measure(name, _what, options):
     clients = options["clients"]
     before = processes.available_kib()
-    with Server(name, clients) as server, Hold(server, clients, flight=64) as hold:
+    with Server(name, clients) as server, Hold(server, clients, flight=32) as hold:
         used = before - processes.available_kib()
         seconds = hold.start["seconds"]
         end = hold.finish()
-        return {"connected": end["connected"], "agree": end["agree"], "connect_s": seconds,
+        return {"connected": end["connected"], "agree": end["agree"], "connect_s": seconds, "refused": hold.start["refused"],
                 "memory_gib": used / 2**20, "bad": end["bad"] + (end["agree"] != 1)}
 
 
