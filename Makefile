@@ -185,7 +185,8 @@ protocol: all check-deps $(OUT)/tests/protocol ## the real programs, driven by a
 misbehave: check-deps $(OUT)/tests/misbehave ## children that were taken over, from inside their cages
 	$(Q)$(MAKE) FLAVOUR=misbehave all
 	$(call say,TEST,$(OUT)/tests/misbehave)
-	$(Q)ROSTERD=build/misbehave/rosterd ROSTERD_DUMP=build/misbehave/rosterd-dump \
+	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=build/misbehave/rosterd \
+	ROSTERD_DUMP=build/misbehave/rosterd-dump \
 	$(OUT)/tests/misbehave --jobs 2 $(TESTS)
 
 # One at a time: it is about how long the others wait.
@@ -197,7 +198,8 @@ hell: all check-deps $(OUT)/tests/hell ## clients from hell, and what the others
 deaths: check-deps $(OUT)/tests/deaths ## processes that die at a chosen instruction
 	$(Q)$(MAKE) FLAVOUR=faults all
 	$(call say,TEST,$(OUT)/tests/deaths)
-	$(Q)ROSTERD=build/faults/rosterd ROSTERD_DUMP=build/faults/rosterd-dump \
+	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=build/faults/rosterd \
+	ROSTERD_DUMP=build/faults/rosterd-dump \
 	$(OUT)/tests/deaths --jobs 2 $(TESTS)
 
 clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the page
@@ -211,7 +213,7 @@ screenshots: all check-deps ## the pictures of the page in README
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 ROSTERD_SANDBOX=off $(MAKE) FLAVOUR=asan unit protocol
 
-moved: ## each counter was moved docs by some test that has run since `make clean`
+moved: ## each counter was moved by some test that has run since `make clean`
 	$(Q)tests/moved $(OUT)/moved
 
 fuzz: check-deps ## each fuzzer for T seconds (T=60), ONLY="packet image" for some
@@ -221,6 +223,7 @@ fuzz: check-deps ## each fuzzer for T seconds (T=60), ONLY="packet image" for so
 
 fuzzers: $(FUZZERS:%=$(OUT)/fuzz/%)
 
+.PHONY: docs
 docs: all check-deps ## man pages and README say what the programs do
 	$(Q)tests/docs $(OUT)/rosterd $(OUT)/rosterd-dump
 

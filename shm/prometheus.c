@@ -14,11 +14,23 @@ write_head(struct text *out, const char *name, const char *type, const char *hel
 	text_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* Base units: what is in us here, and says so in its name, is in seconds there. */
 static void
-write_counter(struct text *out, const char *name, const char *help, uint64_t n)
+write_counter(
+    struct text *out, const char *name, const char *unit, const char *help, uint64_t n)
 {
-	write_head(out, name, "counter", help);
-	text_format(out, "%s %" PRIu64 "\n", name, n);
+	size_t length = strlen(name);
+	char full[128];
+
+	if (strcmp(unit, "us") != 0 || length < 3 || strcmp(name + length - 3, "_us") != 0) {
+		snprintf(full, sizeof(full), "rosterd_%s_total", name);
+		write_head(out, full, "counter", help);
+		text_format(out, "%s %" PRIu64 "\n", full, n);
+		return;
+	}
+	snprintf(full, sizeof(full), "rosterd_%.*s_seconds_total", (int)length - 3, name);
+	write_head(out, full, "counter", help);
+	text_format(out, "%s %" PRIu64 ".%06u\n", full, n / 1000000, (unsigned)(n % 1000000));
 }
 
 /* Base units: what is in ms here is in seconds there. */
@@ -65,11 +77,11 @@ prometheus_write(const struct totals *t, struct text *out)
 	text_format(out, "rosterd_build_info{version=\"%s\"} 1\n", ROSTERD_VERSION);
 #define GAUGE(name, unit, help) write_gauge(out, #name, unit, help, t->gauge_##name);
 #define COUNTER_C(name, unit, help) \
-	write_counter(out, "rosterd_client_" #name "_total", help, t->client_##name);
+	write_counter(out, "client_" #name, unit, help, t->client_##name);
 #define COUNTER_T(name, unit, help) \
-	write_counter(out, "rosterd_ticker_" #name "_total", help, t->ticker_##name);
+	write_counter(out, "ticker_" #name, unit, help, t->ticker_##name);
 #define COUNTER_W(name, unit, help) \
-	write_counter(out, "rosterd_listener_" #name "_total", help, t->listener_##name);
+	write_counter(out, "listener_" #name, unit, help, t->listener_##name);
 #define HISTOGRAM_C(name, help) \
 	write_histogram(out, "rosterd_client_" #name "_seconds", help, &t->client_time_##name);
 #define HISTOGRAM_T(name, help) \
