@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "../lib/check.h"
 #include "../lib/crowd.h"
 #include "../lib/server.h"
 
@@ -26,11 +27,17 @@ struct hell {
 /* What an attacker does; it is killed if it has not returned when it is enough. */
 typedef void hell_attack(const struct hell *h);
 
+/* In an attacker. */
+#define EXPECT(condition) CHECK(condition, "%s", #condition)
+
 /* A server with these options (NULL-terminated, or NULL), and the crowd. */
 void hell_open(struct hell *h, const char *const *options);
 
 /* Start so many attackers; what they CHECK fails the test at hell_end(). */
 void hell_begin(struct hell *h, hell_attack *attack, int attackers);
+
+/* Begin to measure anew: what was done here until now has kept the crowd from its work. */
+void hell_calm(struct hell *h);
 
 /* Let the crowd live for that long, and everybody else. */
 void hell_live(struct hell *h, int ms);
@@ -58,7 +65,7 @@ _Noreturn void hell_flood(struct ws *w, const char *bytes, size_t length);
 const char *
 hell_frame(size_t *length, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* KiB of memory that a process has for itself alone. */
+/* KiB of memory that a process has for itself alone; 0 if it is gone. */
 long hell_own_kib(pid_t pid);
 
 /* The process that serves the client at the other end of this socket, and its token. */

@@ -33,8 +33,10 @@ Test(hell, a_client_that_never_reads_its_ticks, .timeout = 60)
 	hell_open(&h, NULL);
 	open_deaf(&w, h.server.port);
 	child = hell_child_of(&h, &w, token);
+	hell_calm(&h);
 	hell_live(&h, 4000);
 	kib = hell_own_kib(child);
+	hell_stop(&h);
 	fprintf(stderr, "never reading ticks: its process has %ld KiB\n", kib);
 	cr_assert_lt(kib, BOUND_KIB);
 	/* It begins to read: whatever it missed is told at once, and adds up. */
@@ -74,6 +76,7 @@ Test(hell, a_client_that_never_reads_its_mail, .timeout = 60)
 	hell_open(&h, (const char *const[]){"--backlog", "256k", NULL});
 	open_deaf(&w, h.server.port);
 	child = hell_child_of(&h, &w, victim);
+	hell_calm(&h);
 	hell_begin(&h, send_to_victim, 2);
 	while (server_logged(&h.server, "code=1013") == 0) {
 		long kib = server_processes(&h.server, "client", NULL, 0) > HELL_CROWD
@@ -111,6 +114,7 @@ Test(hell, relay_storms_to_one_victim, .timeout = 60)
 	hell_open(&h, NULL);
 	ws_open(&reader, h.server.port);
 	(void)hell_child_of(&h, &reader, victim);
+	hell_calm(&h);
 	hell_begin(&h, read_as_victim, 1);
 	hell_begin(&h, send_to_victim, 4);
 	hell_live(&h, 3000);
