@@ -140,7 +140,7 @@ echo-server: ## build/echo/rosterd: answers the subprotocol `echo`, for conforma
 clean: ## remove what was built
 	rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -type f -name '*.d' 2>/dev/null)
 
 ## Run
 
@@ -165,7 +165,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check docs
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol hell clients bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol hell clients supervise bench-smoke
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
@@ -208,6 +208,10 @@ clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the p
 
 screenshots: all check-deps ## the pictures of the page in README
 	$(Q)ROSTERD=$(abspath $(OUT)/rosterd) node --no-warnings tests/clients/screenshots.js etc/www/screenshots
+
+supervise: all check-deps ## under real supervisors: inetd, xinetd, tcpserver, s6, runit, systemd
+	$(call say,TEST,tests/supervise)
+	$(Q)tests/supervise/run $(OUT)/rosterd $(TESTS)
 
 # Criterion itself leaks, and a child ends without freeing: that is not looked for.
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
@@ -304,5 +308,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell deaths clients screenshots asan moved fuzz \
+.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell deaths clients supervise screenshots asan moved fuzz \
 	fuzzers bench bench-smoke layers format format-check help

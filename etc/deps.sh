@@ -45,6 +45,17 @@ if [ "$1" = check ]; then
 	need npm npm
 	need chromium chromium
 	need python3-websockets /usr/lib/python3/dist-packages/websockets/__init__.py
+	need ucspi-tcp tcpserver
+	need ipsvd tcpsvd
+	need s6 s6-supervise
+	need runit runsv
+	need systemd systemd-socket-activate
+	need libevent-2.1-7 $lib/libevent-2.1.so.7
+	need libtirpc3 $lib/libtirpc.so.3
+	need libwrap0 $lib/libwrap.so.0
+	need libselinux1 $lib/libselinux.so.1
+	need dpkg-dev dpkg-gencontrol
+	need lintian lintian
 	need python3 python3
 	need gnuplot-nox gnuplot
 fi
@@ -69,4 +80,24 @@ if [ "$1" = check ] && [ ! tests/clients/node_modules/.package-lock.json -nt tes
 	echo "Installing: the npm packages of tests/clients"
 	npm ci --prefix tests/clients --no-audit --no-fund --loglevel=error
 	touch tests/clients/node_modules/.package-lock.json
+fi
+
+# A machine has one super server, if any: those for the tests are only unpacked.
+supervisors=build/supervisors
+unpack() {
+	[ -x "$supervisors/usr/sbin/$2" ] && return
+	echo "Unpacking: $1, into $supervisors"
+	folder=$(mktemp -d)
+	chmod 755 "$folder"
+	if ! (cd "$folder" && { apt-get download "$1" || { apt-get update && apt-get download "$1"; }; }) >"$folder/log" 2>&1; then
+		cat "$folder/log" >&2
+		exit 1
+	fi
+	mkdir -p "$supervisors"
+	dpkg -x "$folder/$1"_*.deb "$supervisors"
+	rm -rf "$folder"
+}
+if [ "$1" = check ]; then
+	unpack xinetd xinetd
+	unpack openbsd-inetd inetd
 fi

@@ -176,6 +176,8 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	    .events = EPOLLIN | EPOLLET, .data.u64 = (uint64_t)TAG_BELL << 56};
 	bool adopted;
 
+	/* The process may be a fork of a ticker (guard.h): nothing of that one counts. */
+	memset(t, 0, sizeof(*t));
 	t->start = *start;
 	raise_descriptors(t);
 	if (open_segment(t, &adopted) < 0)

@@ -1,0 +1,44 @@
+/*
+ * client.js - a client that checks what it is told: the changes are the
+ * difference between two metadata packets.
+ */
+import assert from "node:assert/strict";
+import Ws from "../clients/node_modules/ws/wrapper.mjs";
+import { Client } from "../clients/server.js";
+
+export class Checked extends Client {
+	constructor(url) {
+		super(Ws, url);
+		this.socket.addEventListener("error", (error) => { this.error = error; });
+	}
+
+	take(packet) {
+		if (packet.from === "server" && packet.type === "changes")
+			this.changes = packet.changes;
+		if (packet.from === "server" && packet.type === "metadata") {
+			this.ticks = (this.ticks ?? 0) + 1;
+			if (this.metadata && this.changes) {
+				const after = new Set([...this.metadata.indexes, ...this.changes.opened]);
+				for (const token of this.changes.closed)
+					after.delete(token);
+				/* Its own token was in its first metadata already. */
+				assert.deepEqual([...after].sort(), [...packet.metadata.indexes].sort());
+			}
+		}
+		super.take(packet);
+	}
+
+	sees(other, ms = 3000) {
+		return this.until(() => this.metadata?.indexes.includes(other.token), ms);
+	}
+
+	misses(token, ms = 3000) {
+		return this.until(() => !this.metadata?.indexes.includes(token), ms);
+	}
+}
+
+export async function open(url) {
+	const client = new Checked(url);
+	await client.ready;
+	return client;
+}
