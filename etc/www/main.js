@@ -71,8 +71,11 @@ function showState(me) {
 		say($("version"), version);
 	});
 	me.on("version", ({ version }) => say($("version"), version));
-	me.on("close", ({ code, reason, wait }) => {
-		show("lost", `not connected (${code}${reason ? `: ${reason}` : ""})`);
+	me.on("close", ({ code, reason, wasOpen, wait }) => {
+		/* Why it was lost says more than why a try to come back failed. */
+		const known = !wasOpen && $("state").dataset.state === "lost";
+
+		show("lost", known ? $("state-text").textContent : `not connected (${code}${reason ? `: ${reason}` : ""})`);
 		say($("me"), "nobody now");
 		again = performance.now() + wait;
 		count();
