@@ -218,7 +218,6 @@ obey_ticker(struct child *c)
 	switch (load_acquire(&c->seat.mailbox->stop)) {
 	case STOP_NOT: break;
 	case STOP_KICK: farewell_close_for(c, 1008, "closed by the operator"); break;
-	case STOP_STALL: farewell_close_for(c, 1013, "did not take its mail"); break;
 	default: farewell_close_for(c, 1001, "the server is going down"); break;
 	}
 }

@@ -43,6 +43,8 @@ adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	c->pid = load_relaxed(&e->pid);
 	c->back_ms = now_ms + WATCH_BACK_MS;
 	departure_expect(t, slot);
+	if (load_relaxed(&books_mailbox(t, slot)->stop) != STOP_NOT)
+		c->leave_ms = now_ms + DEPARTURE_OBEY_MS;
 	if (state == ENTRY_CLAIMED)
 		books_claim(t, slot);
 	if (state == ENTRY_OPEN) {

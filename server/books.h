@@ -52,7 +52,7 @@ struct client {
 	uint64_t rung_ms;   /* ... first, without a heartbeat since; 0: it lives */
 	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
 	uint64_t back_ms;   /* until when it may come back; 0: it is here */
-	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it is open */
+	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it may stay */
 	uint32_t seat;      /* its place in t->seated */
 	uint32_t claim;     /* its place in t->claimed */
 	uint32_t

@@ -13,8 +13,6 @@
 #include "post.h"
 #include "registry.h"
 
-#define LEAVE_MS 15000 /* for a child to get the last words through and end */
-
 /*
  * It opened while there was no ticker to be told, sent something and died: what
  * it sent goes its way all the same.
@@ -25,6 +23,14 @@ open_late(struct ticker *t, uint32_t slot)
 	if (load_relaxed(&books_entry(t, slot)->state) == ENTRY_CLAIMED &&
 	    load_acquire(&books_slot(t, slot)->outbox_head) != 0)
 		registry_open(t, slot);
+}
+
+void
+departure_ask(struct ticker *t, uint32_t slot, enum stop_reason reason)
+{
+	store_release(&books_mailbox(t, slot)->stop, (uint32_t)reason);
+	t->clients[slot].leave_ms = clock_ms() + DEPARTURE_OBEY_MS;
+	bells_touch(t, slot);
 }
 
 void
@@ -43,7 +49,7 @@ departure_begin(struct ticker *t, uint32_t slot)
 		books_unclaim(t, slot);
 	if (state != ENTRY_LEAVING)
 		books_strike(t, slot);
-	t->clients[slot].leave_ms = clock_ms() + LEAVE_MS;
+	t->clients[slot].leave_ms = clock_ms() + DEPARTURE_OBEY_MS;
 	store_release(&books_entry(t, slot)->state, ENTRY_LEAVING);
 	FAULT("departure.leaving");
 	if (was_open) {

@@ -14,6 +14,13 @@
 #include "books.h"
 
 /*
+ * Have a child close its client; bells_flush() is the caller's.  One that has
+ * not ended DEPARTURE_OBEY_MS later is killed (watch.h): a drain has an end.
+ */
+#define DEPARTURE_OBEY_MS 15000 /* its client has some time to answer the close */
+void departure_ask(struct ticker *t, uint32_t slot, enum stop_reason reason);
+
+/*
  * The client is no more, whether or not its child still is: nobody sees it, and
  * what it posted is on its way.
  */

@@ -5,6 +5,7 @@
 
 #include "../shm/clock.h"
 #include "bells.h"
+#include "departure.h"
 #include "events.h"
 
 #define STEP_MS 20
@@ -23,12 +24,11 @@ static void
 send_away(struct ticker *t, uint32_t count)
 {
 	for (uint32_t i = 0; i < t->seated_count && count > 0; i++) {
-		struct mailbox *box = books_mailbox(t, t->seated[i]);
+		uint32_t slot = t->seated[i];
 
-		if (load_relaxed(&box->stop) != STOP_NOT)
+		if (load_relaxed(&books_mailbox(t, slot)->stop) != STOP_NOT)
 			continue;
-		store_release(&box->stop, STOP_DRAIN);
-		bells_touch(t, t->seated[i]);
+		departure_ask(t, slot, STOP_DRAIN);
 		count--;
 	}
 	bells_flush(t);

@@ -3,6 +3,7 @@
 #include "../shm/log.h"
 #include "../shm/token.h"
 #include "bells.h"
+#include "departure.h"
 #include "kill.h"
 
 enum register_kind
@@ -24,8 +25,7 @@ kick_client(struct ticker *t, const struct register_message *m, const struct pee
 		return REGISTER_DONE;
 	}
 	count_add(&t->header->counters.kicked, 1);
-	store_release(&books_mailbox(t, slot)->stop, STOP_KICK);
-	bells_touch(t, slot);
+	departure_ask(t, slot, STOP_KICK);
 	bells_flush(t);
 	return REGISTER_DONE;
 }

@@ -137,7 +137,8 @@ registry_open(struct ticker *t, uint32_t slot)
 
 	if (load_relaxed(&e->state) != ENTRY_CLAIMED || t->clients[slot].doomed)
 		return;
-	t->clients[slot].leave_ms = 0;
+	if (load_relaxed(&box->stop) == STOP_NOT)
+		t->clients[slot].leave_ms = 0;
 	books_unclaim(t, slot);
 	store_relaxed(&box->log_start, load_relaxed(&t->header->log_head));
 	store_relaxed(&e->order, order);

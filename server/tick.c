@@ -145,6 +145,16 @@ read_changes(struct ticker *t)
 	return any;
 }
 
+/* Reading the CPU's clock is a system call: an idle server is spared it. */
+static bool
+is_work(const struct ticker *t)
+{
+	const struct ring *ring = &t->commons->ring;
+
+	return t->roster_changed || t->look_count > 0 || load_relaxed(&ring->overflow) != 0 ||
+	       load_relaxed(&ring->head) != load_relaxed(&ring->tail);
+}
+
 /* CPU time of this process; the children that it wakes are not part of it. */
 static uint64_t
 cpu_us(void)
@@ -182,9 +192,11 @@ void
 tick_run(struct ticker *t, uint64_t now_ms)
 {
 	struct ticker_counters *n = &t->header->counters;
-	uint64_t start = clock_us(), before_us = cpu_us() - load_relaxed(&n->tick_ring_us);
-	bool changed;
+	uint64_t start = clock_us(), before_us = 0;
+	bool changed, work = is_work(t);
 
+	if (work)
+		before_us = cpu_us() - load_relaxed(&n->tick_ring_us);
 	count_add(&n->ticks, 1);
 	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
 	take_changes(t);
@@ -197,6 +209,8 @@ tick_run(struct ticker *t, uint64_t now_ms)
 	(void)post_mark_all(t);
 	bells_flush(t);
 	watch_run(t, now_ms);
-	count_add(&n->tick_work_us, cpu_us() - load_relaxed(&n->tick_ring_us) - before_us);
+	if (work)
+		count_add(
+		    &n->tick_work_us, cpu_us() - load_relaxed(&n->tick_ring_us) - before_us);
 	histogram_add_span(&t->header->histograms.tick_time, start, clock_us());
 }

@@ -53,7 +53,7 @@ check_mailbox(struct check *c, uint32_t slot, const struct mailbox *m)
 	uint32_t receiver = (uint32_t)load_relaxed(&m->work);
 	uint64_t head = load_acquire(&h->log_head);
 
-	if (load_relaxed(&m->stop) > STOP_STALL)
+	if (load_relaxed(&m->stop) > STOP_KICK)
 		check_add(c, "mailbox-stop", slot, "%u", load_relaxed(&m->stop));
 	if (load_relaxed(&m->wanted) > 1)
 		check_add(c, "mailbox-wanted", slot, "%u", load_relaxed(&m->wanted));

@@ -223,7 +223,6 @@ enum stop_reason {
 	STOP_NOT,
 	STOP_DRAIN, /* 1001, the server is going down */
 	STOP_KICK,  /* 1008, the operator said so */
-	STOP_STALL, /* 1013, it did not take its mail */
 };
 
 /*

@@ -103,8 +103,9 @@ Test(counters, ticks_late)
 	pid = ticker();
 	before = server_counter(&s, "ticker", "ticks");
 	kill(pid, SIGSTOP);
+	/* Several ticks' time, in which nobody says anything. */
 	for (long long until = now_ms() + 400; now_ms() < until;)
-		ws_text(&w[0], "{\"to\":\"*\",\"packet\":{\"type\":\"x\",\"x\":1}}");
+		free(ws_next(&w[0], (int)(until - now_ms())));
 	kill(pid, SIGCONT);
 	await("ticker", "ticks_late", 5000);
 	cr_assert(server_await_counter(&s, "ticker", "ticks", before + 2, 5000));
@@ -186,7 +187,7 @@ Test(counters, kills_lie)
 	roster_await(&r[0], &w[0], r[1].me, false, 5000);
 }
 
-Test(counters, kills_lost)
+Test(counters, kills_lost, .timeout = 60)
 {
 	pid_t child;
 
@@ -194,7 +195,7 @@ Test(counters, kills_lost)
 	child = (pid_t)of_client(r[1].me, "pid");
 	kill(child, SIGSTOP);
 	kill(ticker(), SIGKILL);
-	await("ticker", "kills_lost", 10000);
+	await("ticker", "kills_lost", 20000); /* after 10 s, see WATCH_BACK_MS */
 	roster_await(&r[0], &w[0], r[1].me, false, 5000);
 	await("ticker", "returned", 1000);
 }

@@ -10,17 +10,6 @@
 
 static struct ticker t;
 
-/* A process that does nothing until it is killed. */
-static pid_t
-idle_process(void)
-{
-	pid_t pid = fork();
-
-	while (pid == 0)
-		pause();
-	return pid;
-}
-
 static struct entry *
 entry_of(uint32_t slot)
 {
@@ -42,7 +31,7 @@ wait_for_death(uint32_t slot)
  */
 Test(departure, the_lock_of_a_child_is_broken_when_it_is_dead_and_not_before)
 {
-	pid_t pid = idle_process();
+	pid_t pid = lone_process();
 	struct lock_user child;
 	uint32_t slot;
 
@@ -62,7 +51,7 @@ Test(departure, the_lock_of_a_child_is_broken_when_it_is_dead_and_not_before)
 
 Test(departure, the_lock_of_a_child_that_is_dead_already_is_broken_at_once)
 {
-	pid_t pid = idle_process();
+	pid_t pid = lone_process();
 	struct lock_user child;
 	uint32_t slot;
 

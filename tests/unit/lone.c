@@ -2,8 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "../../server/adopt.h"
@@ -60,4 +62,16 @@ lone_client(struct ticker *t, int bell, uint32_t pid)
 	store_relaxed(&segment_slot(t->header, slot)->state, SLOT_SERVING);
 	registry_open(t, slot);
 	return slot;
+}
+
+pid_t
+lone_process(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (pid == 0)
+		pause();
+	return pid;
 }

@@ -19,4 +19,7 @@ void lone_succeed(struct ticker *t);
 /* A client that is open; bell and pid are those of its child, or -1 and 0. */
 uint32_t lone_client(struct ticker *t, int bell, uint32_t pid);
 
+/* A process that does nothing until it is killed, at the latest with the test. */
+pid_t lone_process(void);
+
 #endif
