@@ -64,18 +64,21 @@ static uint32_t
 ask(int fd, const struct register_message *m)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	struct register_message answer;
-	int none, got;
+	struct register_message answer = {0};
+	int none, got, result = register_send(fd, m, NULL, 0);
 
-	if (register_send(fd, m, NULL, 0) < 0)
-		return 0;
-	if (poll(&p, 1, ANSWER_MS) != 1) {
+	if (result == 0 && poll(&p, 1, ANSWER_MS) != 1) {
 		errno = ETIMEDOUT;
 		return 0;
 	}
-	/* A ticker that does not listen to this user closes without a word. */
-	errno = EPERM;
-	return register_receive(fd, &answer, &none, 0, &got) == 1 ? answer.kind : 0;
+	if (result == 0)
+		result = register_receive(fd, &answer, &none, 0, &got);
+	if (result == 1)
+		return answer.kind;
+	/* A ticker that does not listen to this user closes without a word, read or unread. */
+	if (result == 0 || errno == EPIPE || errno == ECONNRESET)
+		errno = EPERM;
+	return 0;
 }
 
 static int
