@@ -15,7 +15,8 @@ LINK ?= static
 FLAVOUR ?= product
 WERROR ?=
 V ?=
-prefix ?= /usr/local
+export prefix ?= /usr/local
+export DESTDIR sysconfdir unitdir
 
 OUT := build$(if $(filter-out product,$(FLAVOUR)),/$(FLAVOUR))
 Q := $(if $(V),,@)
@@ -148,6 +149,17 @@ run: all ## start on 127.0.0.1 and [::1], port 13372
 	@echo 'Open http://127.0.0.1:13372/ in two tabs. Ctrl-C ends it.'
 	@exec $(OUT)/rosterd
 
+## Install
+
+install: all ## to $(prefix), which is /usr/local; DESTDIR, sysconfdir (/etc) and unitdir
+	$(Q)etc/install.sh install $(OUT)
+
+uninstall: ## take it away again; a changed configuration stays
+	$(Q)etc/install.sh uninstall $(OUT)
+
+deb: all ## a Debian package of the same files, in build/
+	$(Q)etc/debian/build $(OUT) $(VERSION)
+
 ## Dependencies
 
 build-deps:
@@ -165,7 +177,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check docs
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol hell clients supervise bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol hell clients supervise installed bench-smoke
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
@@ -208,6 +220,14 @@ clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the p
 
 screenshots: all check-deps ## the pictures of the page in README
 	$(Q)ROSTERD=$(abspath $(OUT)/rosterd) node --no-warnings tests/clients/screenshots.js etc/www/screenshots
+
+installed: all check-deps ## what install and deb put in place, lintian, systemd-analyze
+	$(call say,TEST,tests/install)
+	$(Q)MAKE="$(MAKE) --no-print-directory" tests/install/run
+
+deb-check: deb check-deps ## install the package on a fresh Debian, by debootstrap (a minute or two)
+	$(call say,TEST,tests/install)
+	$(Q)tests/install/fresh $(OUT)/rosterd_$(VERSION)_*.deb
 
 supervise: all check-deps ## under real supervisors: inetd, xinetd, tcpserver, s6, runit, systemd
 	$(call say,TEST,tests/supervise)
@@ -308,5 +328,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run build-deps check-deps deps check unit protocol misbehave hell deaths clients supervise screenshots asan moved fuzz \
-	fuzzers bench bench-smoke layers format format-check help
+.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol misbehave hell deaths clients supervise screenshots asan moved \
+	fuzz fuzzers bench bench-smoke layers format format-check help

@@ -54,8 +54,9 @@ if [ "$1" = check ]; then
 	need libtirpc3 $lib/libtirpc.so.3
 	need libwrap0 $lib/libwrap.so.0
 	need libselinux1 $lib/libselinux.so.1
-	need dpkg-dev dpkg-gencontrol
+	need binutils strip
 	need lintian lintian
+	need debootstrap debootstrap
 	need python3 python3
 	need gnuplot-nox gnuplot
 fi
