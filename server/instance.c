@@ -13,8 +13,8 @@
 #include "../shm/log.h"
 #include "../shm/register.h"
 #include "latch.h"
+#include "sockets.h"
 
-#define BACKLOG 4096
 #define READY_MS 10000 /* for a ticker to answer at start */
 #define LOOK_MS 20     /* between looks at what the kernel is about to do */
 
@@ -34,7 +34,8 @@ open_registration(struct keeper *k)
 		return -1;
 	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
 		return -1;
-	if (bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, BACKLOG) < 0) {
+	if (bind(fd, (struct sockaddr *)&address, length) < 0 ||
+	    listen(fd, SOCKETS_BACKLOG) < 0) {
 		int error = errno;
 
 		close(fd);

@@ -14,6 +14,7 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
+#include "fit.h"
 #include "handover.h"
 #include "lifetime.h"
 #include "listening.h"
@@ -248,6 +249,7 @@ set_up(struct listener *l, const struct listener_start *start)
 		return EXIT_SYSTEM;
 	if (start->handover != NULL)
 		recount_children(&l->admission, l->keeper.segment.header);
+	fit_log(l->options, l->children.running);
 	listening_map_front(l);
 	listening_show_counts(l);
 	listening_watch(l, l->signals, SOURCE_SIGNAL, 0);

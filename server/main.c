@@ -7,6 +7,7 @@
  *	listener.c	accepts (ports.c, sockets.c), has served (spawn.c), finds
  *			or begins the instance (instance.c), keeps the ticker
  *			going (keeper.c)
+ *	fit.c		how many clients the limits of the system allow
  *	admission.c	who is let in: how many there are from where (census.c,
  *			source.c), what they owe (penalty.c), how many come in
  *			at once (startups.c)
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "../shm/log.h"
+#include "fit.h"
 #include "guest.h"
 #include "handover.h"
 #include "host.h"
@@ -77,7 +79,10 @@ main(int argc, char **argv)
 	case OPTIONS_DONE: return EXIT_FINE;
 	case OPTIONS_BAD: return EXIT_USAGE;
 	case OPTIONS_WRONG: return EXIT_CONFIG;
-	case OPTIONS_CHECK: options_print(&options); return EXIT_FINE;
+	case OPTIONS_CHECK:
+		options_print(&options);
+		fit_print(&options);
+		return EXIT_FINE;
 	case OPTIONS_RUN: break;
 	}
 	if (log_level_named(options.log_level, &level))

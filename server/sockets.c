@@ -14,7 +14,6 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 
-#define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
 #define TAKEN_MS 500 /* for an address that is taken to become free */
 #define LOOK_MS 20
 
@@ -151,7 +150,8 @@ take_address(int fd, const struct sockaddr_storage *address, socklen_t length, m
 {
 	uint64_t deadline = clock_ms() + TAKEN_MS;
 
-	while (bind_with_mode(fd, address, length, mode) < 0 || listen(fd, BACKLOG) < 0) {
+	while (
+	    bind_with_mode(fd, address, length, mode) < 0 || listen(fd, SOCKETS_BACKLOG) < 0) {
 		if (errno != EADDRINUSE || clock_ms() >= deadline)
 			return -1;
 		poll(NULL, 0, LOOK_MS);

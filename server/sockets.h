@@ -14,6 +14,8 @@
 
 #include "../shm/layout.h"
 
+#define SOCKETS_BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
+
 /*
  * Make a socket listen; the file of a Unix socket gets these permissions.  The
  * descriptor, or -1 after it was said what is wrong.
