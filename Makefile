@@ -26,17 +26,17 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 # Sources: a room each.
 
 SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log session_log \
-	totals prometheus view emit cidr
+	totals prometheus view emit cidr address trust
 DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_layout \
 	dump_check dump_watch dump_kick choose names newest sample screen \
 	check_header check_directory check_slots check_mail check_commons check_snapshot
 CHILD := child rate greet serve farewell confine cage filter refusal seat inbound frames fields request \
-	origin answer page status websocket message packet properties session outbox outbound roster mailbag
+	origin behind proxy forwarded answer page status websocket message packet properties session outbox outbound roster mailbag
 SERVER := inherit options rows usage conf fit guest host listener listening lifetime announce \
 	upgrade handover recount ports instance keeper spawn sockets ticker adopt reception \
 	tick watch departure \
 	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
-SERVER += admission census penalty source startups
+SERVER += admission census penalty source startups proxied
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
@@ -45,7 +45,7 @@ HELL := $(basename $(notdir $(wildcard tests/hell/*.c)))
 ORDERS := $(basename $(notdir $(wildcard tests/misbehave/orders/*.c)))
 DEATHS := deaths
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
-FUZZERS := packet properties request frames registration outbox relay snapshot image
+FUZZERS := packet properties request proxy frames registration outbox relay snapshot image
 LOAD := load fleet intake measure cpu report $(basename $(notdir $(wildcard tests/bench/ask_*.c)))
 
 # Flags.

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <time.h>
 
+#define RETRY_S 2 /* if nothing better is known */
+
 /*
  * A page may use what came with it and talk to where it came from, and nothing
  * else; no text becomes markup.
@@ -38,14 +40,13 @@ demanded(int status)
 	switch (status) {
 	case 405: return "Allow: GET, HEAD\r\n";
 	case 426: return "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-	case 503: return "Retry-After: 2\r\n";
 	default: return "";
 	}
 }
 
 /* The head up to what is particular to the answer. */
 static void
-begin_head(struct text *out, int status)
+begin_head(struct text *out, int status, uint32_t retry_s)
 {
 	char date[64];
 	time_t now = time(NULL);
@@ -62,6 +63,8 @@ begin_head(struct text *out, int status)
 	    "%s",
 	    status, phrase(status), date, status == 426 ? "Upgrade, close" : "close",
 	    demanded(status));
+	if (status == 503)
+		text_format(out, "Retry-After: %u\r\n", retry_s != 0 ? retry_s : RETRY_S);
 }
 
 static void
@@ -73,24 +76,32 @@ end_head(struct text *out, const char *type, size_t length)
 	    type, length);
 }
 
+static void
+write_text(struct text *out, const struct verdict *v, const char *type, const struct text *body)
+{
+	begin_head(out, v->status, v->retry_s);
+	text_string(out, "Cache-Control: no-store\r\n");
+	end_head(out, type, body->length);
+	if (!v->head_only)
+		text_add(out, body->bytes, body->length);
+}
+
 void
 answer_text(
     struct text *out, int status, const char *type, const struct text *body, bool head_only)
 {
-	begin_head(out, status);
-	text_string(out, "Cache-Control: no-store\r\n");
-	end_head(out, type, body->length);
-	if (!head_only)
-		text_add(out, body->bytes, body->length);
+	struct verdict v = {.status = status, .head_only = head_only};
+
+	write_text(out, &v, type, body);
 }
 
 static void
-write_refusal(struct text *out, int status, const char *reason, bool head_only)
+write_refusal(struct text *out, const struct verdict *v, const char *reason)
 {
 	struct text body = {0};
 
-	text_format(&body, "%d %s\n%s\n", status, phrase(status), reason);
-	answer_text(out, status, "text/plain", &body, head_only);
+	text_format(&body, "%d %s\n%s\n", v->status, phrase(v->status), reason);
+	write_text(out, v, "text/plain", &body);
 	text_clear(&body, 0);
 }
 
@@ -101,7 +112,7 @@ write_page(struct text *out, const struct verdict *v)
 	char tag[PAGE_TAG_SIZE];
 
 	page_tag(v->embedded, tag);
-	begin_head(out, v->status);
+	begin_head(out, v->status, 0);
 	text_format(out,
 	    "Cache-Control: no-cache\r\n"
 	    "ETag: %s\r\n"
@@ -123,11 +134,13 @@ answer_write(struct text *out, const struct verdict *v)
 	if (v->kind == REQUEST_PAGE)
 		write_page(out, v);
 	else
-		write_refusal(out, v->status, v->reason, v->head_only);
+		write_refusal(out, v, v->reason);
 }
 
 void
 answer_refuse(struct text *out, int status, const char *reason)
 {
-	write_refusal(out, status, reason, false);
+	struct verdict v = {.status = status};
+
+	write_refusal(out, &v, reason);
 }

@@ -22,6 +22,7 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
+#include "behind.h"
 #include "cage.h"
 #include "confine.h"
 #include "farewell.h"
@@ -44,7 +45,7 @@ static bool
 may_read(const struct child *c)
 {
 	switch (c->phase) {
-	case PHASE_HANDSHAKE:
+	case PHASE_HANDSHAKE: return !c->in.ended && c->behind.step != BEHIND_ASKED;
 	case PHASE_LINGERING: return !c->in.ended;
 	case PHASE_SERVING: return !c->in.ended && serve_may_read(c);
 	default: return false;
@@ -62,6 +63,10 @@ read_client(struct child *c)
 	}
 	if (!may_read(c))
 		return;
+	if (c->behind.step == BEHIND_PROXY) {
+		behind_read(c);
+		return;
+	}
 	got = inbound_read(&c->in);
 	if (c->phase == PHASE_SERVING)
 		rate_take_bytes(&c->rate, got, clock_us());
@@ -119,6 +124,8 @@ hear_ticker(struct child *c)
 	switch (seat_hear(&c->seat)) {
 	case SEAT_QUIET: break;
 	case SEAT_BACK: watch_bell(c); break;
+	case SEAT_PASSED: behind_passed(c); break;
+	case SEAT_DENIED: behind_denied(c, c->seat.retry_s); break;
 	case SEAT_LOST: c->next_return = c->lost_line = clock_ms(); break;
 	case SEAT_EVICTED:
 		if (c->phase == PHASE_HANDSHAKE)
@@ -355,6 +362,7 @@ child_run(const struct child_start *start)
 	stand_apart(&own);
 	c->settings = own.settings;
 	c->peer = own.peer;
+	behind_start(c);
 	take_seat(c, &own);
 	close(own.parts);
 	if (own.hold >= 0)

@@ -12,6 +12,7 @@
 
 #include "../shm/cidr.h"
 #include "../shm/layout.h"
+#include "../shm/trust.h"
 
 #define CHILD_NETWORKS_MAX 16
 /* How a child is caged (cage.h). */
@@ -20,6 +21,9 @@ enum child_sandbox {
 	SANDBOX_REPORT, /* it fails, and the log says which it was */
 	SANDBOX_OFF,    /* no cage, but for what the pages of the segment are */
 };
+
+/* Where a request says for whom a proxy has passed it on (forwarded.h). */
+enum child_header { HEADER_NONE, HEADER_X_FORWARDED_FOR, HEADER_FORWARDED };
 
 /* What the operator chose and a child needs to know; fixed before the first fork. */
 struct child_settings {
@@ -36,6 +40,9 @@ struct child_settings {
 	/* --status-from: who may see the pages for operators, beside this machine. */
 	struct cidr status_from[CHILD_NETWORKS_MAX];
 	unsigned status_from_count;
+	struct trust trust;  /* proxies that are believed about who is behind them ... */
+	bool proxy_protocol; /* ... and begin with a PROXY header (proxy.h) ... */
+	enum child_header client_header; /* ... or say it in the request (forwarded.h) */
 	enum child_sandbox sandbox;
 };
 
@@ -47,11 +54,14 @@ struct child_start {
 	int client;             /* the connected socket */
 	int hold;               /* closed when the child has its slot; or -1 */
 	bool guest;             /* no listener has forked it (server/guest.h) */
-	char peer[PEER_LENGTH]; /* its other end, for people */
+	char peer[PEER_LENGTH]; /* its other end, for people: the client, or a proxy */
 };
 
 /* Is a list of origins well formed?  A slip would lock out without a word why. */
 bool child_origins_good(const char *list);
+
+/* A header by its name, or "none"; false if it is another word. */
+bool child_header_named(const char *name, enum child_header *header);
 
 /*
  * Make what every child would make for itself: the WebSocket engine, before

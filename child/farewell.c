@@ -94,8 +94,9 @@ farewell_answer(struct child *c, const struct verdict *v)
 		answer_write(&c->out.owed, v);
 	if (v->kind == REQUEST_REFUSED) {
 		count_add(&c->seat.self->counters.bad_input, 1);
-		log_info("request-refused", "slot=%u peer=%s status=%d reason=\"%s\"",
-		    c->seat.slot, c->peer, v->status, v->reason);
+		log_info("request-refused", "slot=%u peer=%s%s%s status=%d reason=\"%s\"",
+		    c->seat.slot, c->peer, c->via[0] != '\0' ? " via=" : "", c->via, v->status,
+		    v->reason);
 	}
 	enter(c, PHASE_CLOSING, v->kind == REQUEST_PAGE ? PAGE_MS : CLOSE_MS);
 }
@@ -114,6 +115,9 @@ farewell_silent(struct child *c)
 static enum child_exit
 judge_handshake(const struct child *c, bool late)
 {
+	/* It waits for us. */
+	if (c->behind.step == BEHIND_ASKED)
+		return CHILD_DONE;
 	if (load_relaxed(&c->seat.self->counters.received_bytes) > 0)
 		return CHILD_UNFINISHED;
 	return late ? CHILD_SILENT : CHILD_DONE;
@@ -125,9 +129,11 @@ answer_late(struct child *c)
 	struct verdict late = {.kind = REQUEST_REFUSED,
 	    .status = 408,
 	    .reason = "The request did not come in time."};
+	struct verdict ours = {
+	    .kind = REQUEST_REFUSED, .status = 503, .reason = "The server is too busy."};
 
 	c->exit = judge_handshake(c, true);
-	farewell_answer(c, &late);
+	farewell_answer(c, c->behind.step == BEHIND_ASKED ? &ours : &late);
 }
 
 void

@@ -43,10 +43,15 @@ greet_request(struct child *c)
 	case INBOUND_HEAD_LONG: farewell_answer(c, &verdict); return;
 	case INBOUND_HEAD_WHOLE: break;
 	}
-	if (request_parse(&request, head, length, &verdict))
+	if (request_parse(&request, head, length, &verdict) &&
+	    behind_judge(c, &request, &verdict))
 		request_judge(&request, c->settings->origin, &verdict);
+	if (c->behind.step == BEHIND_ASKED) {
+		inbound_again(&c->in, length);
+		return;
+	}
 	if (verdict.kind == REQUEST_STATUS)
-		status_judge(&request, c->settings, c->peer, &verdict);
+		status_judge(&request, c->settings, c->peer, c->via, &verdict);
 	if (verdict.kind != REQUEST_UPGRADE) {
 		farewell_answer(c, &verdict);
 		return;

@@ -15,22 +15,28 @@ inbound_start(struct inbound *in, int fd, uint32_t max_message)
 }
 
 static size_t
-receive(struct inbound *in, char *at, size_t size)
+receive_quietly(struct inbound *in, char *at, size_t size, int flags)
 {
 	ssize_t got;
 
 	do
-		got = recvfrom(in->fd, at, size, MSG_DONTWAIT, NULL, NULL);
+		got = recvfrom(in->fd, at, size, MSG_DONTWAIT | flags, NULL, NULL);
 	while (got < 0 && errno == EINTR);
 	if (got == 0)
 		in->ended = true;
 	else if (got < 0 && errno != EAGAIN)
 		in->broken = true;
-	if (got <= 0)
-		return 0;
-	if (in->counters != NULL)
-		count_add(&in->counters->received_bytes, (uint64_t)got);
-	return (size_t)got;
+	return got > 0 ? (size_t)got : 0;
+}
+
+static size_t
+receive(struct inbound *in, char *at, size_t size)
+{
+	size_t got = receive_quietly(in, at, size, 0);
+
+	if (got > 0 && in->counters != NULL)
+		count_add(&in->counters->received_bytes, got);
+	return got;
 }
 
 size_t
@@ -44,6 +50,27 @@ inbound_read(struct inbound *in)
 		got = receive(in, in->bytes + in->end, sizeof(in->bytes) - in->end);
 	in->end += got;
 	return got;
+}
+
+size_t
+inbound_peek(struct inbound *in, const char **bytes)
+{
+	*bytes = in->bytes;
+	return in->end +
+	       receive_quietly(in, in->bytes + in->end, sizeof(in->bytes) - in->end, MSG_PEEK);
+}
+
+void
+inbound_take(struct inbound *in, size_t length)
+{
+	if (length > in->end)
+		in->end += receive_quietly(in, in->bytes + in->end, length - in->end, 0);
+}
+
+void
+inbound_forget(struct inbound *in)
+{
+	in->begin = in->end = 0;
 }
 
 size_t
@@ -66,6 +93,12 @@ inbound_head(struct inbound *in, const char **head, size_t *length)
 		return INBOUND_HEAD_PART;
 	in->begin += *length;
 	return INBOUND_HEAD_WHOLE;
+}
+
+void
+inbound_again(struct inbound *in, size_t length)
+{
+	in->begin -= length;
 }
 
 enum inbound_frame

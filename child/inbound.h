@@ -28,6 +28,16 @@ void inbound_start(struct inbound *in, int fd, uint32_t max_message);
 /* Read once, behind what is there; the number of bytes.  Nothing to read is no event. */
 size_t inbound_read(struct inbound *in);
 
+/*
+ * Look at what comes next without taking it: it stands behind what was taken
+ * before, and *bytes is all of both; the return is how much that is.  Then take so
+ * many of these, or forget those that were taken.  For what is none of the
+ * client's: it is not counted.
+ */
+size_t inbound_peek(struct inbound *in, const char **bytes);
+void inbound_take(struct inbound *in, size_t length);
+void inbound_forget(struct inbound *in);
+
 /* Read and forget; the number of bytes. */
 size_t inbound_discard(struct inbound *in);
 
@@ -37,6 +47,9 @@ enum inbound_head {
 	INBOUND_HEAD_WHOLE, /* *head and *length; what is behind it are frames */
 };
 enum inbound_head inbound_head(struct inbound *in, const char **head, size_t *length);
+
+/* The head that was just found is to be found again. */
+void inbound_again(struct inbound *in, size_t length);
 
 enum inbound_frame {
 	INBOUND_FRAME_NONE, /* nothing there */

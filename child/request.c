@@ -45,9 +45,8 @@ request_length(const char *bytes, size_t length)
 	return end != NULL ? (size_t)(end - bytes) + 4 : 0;
 }
 
-/* tchar of RFC 9110, 5.6.2. */
-static bool
-token_character(char c)
+bool
+request_token_character(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
 	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
@@ -57,7 +56,7 @@ static bool
 is_token(struct span s)
 {
 	for (size_t i = 0; i < s.length; i++)
-		if (!token_character(s.at[i]))
+		if (!request_token_character(s.at[i]))
 			return false;
 	return s.length > 0;
 }
@@ -70,6 +69,10 @@ parse_first_line(struct request *r, struct span line, struct verdict *v)
 	r->method = fields_cut(&line, ' ');
 	target = fields_cut(&line, ' ');
 	version = line;
+	if (fields_is(r->method, "PROXY"))
+		return refuse(v, 400,
+		    "The PROXY protocol is spoken only with those whom --trust names, and "
+		    "with --proxy-protocol on.");
 	if (!is_token(r->method) || target.length == 0 || version.length == 0)
 		return refuse(v, 400, "The first line is not an HTTP request.");
 	if (version.length != 8 || memcmp(version.at, "HTTP/1.", 7) != 0)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../shm/span.h"
 #include "page.h"
@@ -50,6 +51,7 @@ struct verdict {
 	const struct page *embedded; /* if it is one of those */
 	bool head_only;              /* HEAD: an answer has no body */
 	int status;                  /* of the answer */
+	uint32_t retry_s;            /* with 503: when to come again; 0: soon */
 	char reason[200];            /* a sentence for a developer */
 };
 
@@ -75,6 +77,9 @@ void request_judge(const struct request *r, const char *origins, struct verdict 
  */
 size_t request_upgrade(
     const struct request *r, const char *const *subprotocols, char out[REQUEST_UPGRADE_MAX]);
+
+/* tchar of RFC 9110, 5.6.2. */
+bool request_token_character(char c);
 
 /* The value of a header, the first if there are several; false if there is none. */
 bool request_header(const struct request *r, const char *name, struct span *value);

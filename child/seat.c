@@ -136,6 +136,7 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 
 	memset(s, 0, sizeof(*s));
 	s->line = s->bell = s->ticker_bell = -1;
+	s->parent = (uint32_t)getppid();
 	s->header = start->header;
 	s->address_length =
 	    register_address(&s->address, start->settings->name, s->header->door);
@@ -152,6 +153,26 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 	FAULT("seat.mapped");
 	find_parts(s);
 	return SEAT_TAKEN;
+}
+
+static int
+say_client(struct seat *s)
+{
+	struct register_message m = {
+	    .kind = REGISTER_TOLD, .slot = s->parent, .segment = s->header->id};
+
+	memcpy(m.peer, s->told, PEER_LENGTH);
+	return register_send(s->line, &m, NULL, 0);
+}
+
+void
+seat_tell(struct seat *s, const char *client)
+{
+	s->told = client;
+	FAULT("seat.telling");
+	if (s->line >= 0 && s->welcome && say_client(s) < 0)
+		s->welcome = false;
+	FAULT("seat.told");
 }
 
 void
@@ -189,7 +210,6 @@ lose(struct seat *s)
 enum seat_event
 seat_hear(struct seat *s)
 {
-	enum seat_event event = SEAT_QUIET;
 	struct register_message m;
 	int result;
 
@@ -197,18 +217,25 @@ seat_hear(struct seat *s)
 		/* It woke us: that is all. */
 		if (m.kind == REGISTER_RING)
 			continue;
+		if (m.kind == REGISTER_PASS || m.kind == REGISTER_DENY) {
+			s->told = NULL;
+			s->retry_s = m.kind == REGISTER_DENY ? (uint32_t)m.retry_s : 0;
+			return m.kind == REGISTER_PASS ? SEAT_PASSED : SEAT_DENIED;
+		}
 		if (m.kind != REGISTER_WELCOME || m.slot != s->slot ||
 		    m.generation != s->generation || m.segment != s->header->id)
 			return SEAT_EVICTED;
 		s->welcome = true;
-		event = SEAT_BACK;
 		FAULT("seat.back");
 		/* What happened while no ticker was there. */
 		if (s->open && say(s, s->closing ? REGISTER_CLOSE : REGISTER_OPEN, NULL) < 0)
 			break;
+		if (s->told != NULL && say_client(s) < 0)
+			break;
+		return SEAT_BACK;
 	}
 	if (result < 0 && errno == EAGAIN)
-		return event;
+		return SEAT_QUIET;
 	lose(s);
 	return SEAT_LOST;
 }

@@ -27,6 +27,10 @@ struct seat {
 	bool welcome;    /* the ticker that is there now knows us */
 	bool open;       /* the handshake is done */
 	bool closing;    /* the client is leaving */
+	const char
+	    *told; /* the client's address, that the ticker has not answered to; or NULL */
+	uint32_t retry_s; /* after SEAT_DENIED: when to come again */
+	uint32_t parent;  /* pid of the listener */
 	uint32_t slot;
 	uint64_t generation;
 	char token[TOKEN_LENGTH];
@@ -55,6 +59,12 @@ enum seat_answer {
  */
 enum seat_answer seat_take(struct seat *s, const struct child_start *start, int wait_ms);
 
+/*
+ * The client's address, which is not the peer's; the text has to stay.  Tells the
+ * ticker, whose answer is SEAT_PASSED or SEAT_DENIED.
+ */
+void seat_tell(struct seat *s, const char *client);
+
 /* The handshake is done: the token may exist for everybody.  Tells the ticker. */
 void seat_open(struct seat *s);
 
@@ -68,6 +78,8 @@ enum seat_event {
 	SEAT_QUIET,   /* nothing that matters */
 	SEAT_BACK,    /* the next ticker knows us; the bell is another one */
 	SEAT_LOST,    /* the ticker is gone; seat_return() is to be called now and then */
+	SEAT_PASSED,  /* the client's address may come in ... */
+	SEAT_DENIED,  /* ... or has to come again after retry_s */
 	SEAT_EVICTED, /* a ticker says that the slot is not ours */
 };
 

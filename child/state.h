@@ -2,6 +2,7 @@
  * state.h - all that a child knows: one struct, one client.
  *
  *	child.c		its start and its loop
+ *	behind.c	who is at the other end of a proxy
  *	greet.c		from the request to the first metadata
  *	serve.c		frames in, ticks and mail out
  *	farewell.c	from the last word to the end
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "../shm/session_log.h"
+#include "behind.h"
 #include "child.h"
 #include "inbound.h"
 #include "mailbag.h"
@@ -38,7 +40,9 @@ enum phase {
 
 struct child {
 	const struct child_settings *settings;
-	const char *peer;
+	const char *peer; /* the client's address, for whoever asks for it ... */
+	const char *via;  /* ... as this trusted proxy has told it; or empty */
+	struct behind behind;
 	enum phase phase;
 	int epoll;
 	uint32_t interest; /* events that are asked of the client's socket */
@@ -79,6 +83,7 @@ child_session(const struct child *c)
 	    .pid = load_relaxed(&c->seat.entry->pid),
 	    .token = c->seat.token,
 	    .peer = c->peer,
+	    .via = c->via,
 	};
 }
 

@@ -23,16 +23,17 @@ came_by_proxy(const struct request *r)
 	return false;
 }
 
+/* What a proxy calls its own machine, or a Unix socket, need not be one of ours. */
 static bool
-is_allowed(const struct child_settings *settings, const char *peer)
+is_allowed(const struct child_settings *settings, const char *peer, bool told)
 {
 	struct cidr address;
 
-	if (strncmp(peer, "unix", 4) == 0)
+	if (!told && strncmp(peer, "unix", 4) == 0)
 		return true;
 	if (!cidr_of_peer(peer, &address))
 		return false;
-	if (cidr_is_loopback(&address))
+	if (!told && cidr_is_loopback(&address))
 		return true;
 	for (unsigned i = 0; i < settings->status_from_count; i++)
 		if (cidr_holds(&settings->status_from[i], &address))
@@ -42,15 +43,17 @@ is_allowed(const struct child_settings *settings, const char *peer)
 
 void
 status_judge(const struct request *r, const struct child_settings *settings, const char *peer,
-    struct verdict *v)
+    const char *via, struct verdict *v)
 {
-	if (is_allowed(settings, peer) && !came_by_proxy(r))
+	bool told = via[0] != '\0', hidden = !told && came_by_proxy(r);
+
+	if (is_allowed(settings, peer, told) && !hidden)
 		return;
 	v->kind = REQUEST_REFUSED;
 	v->status = 403;
 	snprintf(v->reason, sizeof(v->reason),
 	    "This page is for the operator, on this machine%s.",
-	    came_by_proxy(r) ? " and not through a proxy" : " or from --status-from");
+	    hidden ? " and not through a proxy" : " or from --status-from");
 }
 
 /* The life line says whether a ticker is there: the kernel closes it with the ticker. */

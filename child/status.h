@@ -20,10 +20,12 @@
 /*
  * May this peer see them?  If not, *verdict becomes a refusal.  Clients of a Unix
  * socket may: who can open it is said by its file.  A request that a proxy has
- * passed on does not come from where it seems to come from, so it may not.
+ * passed on does not come from where it seems to come from, so it may not; but if
+ * the proxy is a trusted one (via), the client whom it told may be of a network
+ * that the operator named.
  */
 void status_judge(const struct request *r, const struct child_settings *settings,
-    const char *peer, struct verdict *verdict);
+    const char *peer, const char *via, struct verdict *verdict);
 
 /* Append the answer to a request that was judged REQUEST_STATUS. */
 void status_write(struct text *out, const struct seat *s, const struct verdict *verdict);

@@ -77,18 +77,31 @@ rule(enum admission_verdict verdict, uint32_t retry_s)
 	return (struct admission_ruling){verdict, retry_s};
 }
 
-struct admission_ruling
-admission_ask(struct admission *a, const struct source *source, const struct header *h)
+/* What is ruled by address. */
+static struct admission_ruling
+ask_source(struct admission *a, const struct source *source, const struct header *h)
 {
 	const struct census_place *place = census_find(&a->census, source);
-	uint32_t odds, wait_ms;
+	uint32_t wait_ms;
 
-	if (a->census.running >= a->max_clients)
-		return rule(ADMISSION_FULL, RETRY_S);
 	if (a->max_per_source != 0 && place != NULL && place->children >= a->max_per_source)
 		return rule(ADMISSION_SOURCE, RETRY_S);
 	if ((wait_ms = shut_out(a, source, h)) > 0)
 		return rule(ADMISSION_PENALTY, wait_ms / 1000 + 1);
+	return rule(ADMISSION_WELCOME, 0);
+}
+
+struct admission_ruling
+admission_ask(struct admission *a, const struct source *source, const struct header *h)
+{
+	struct admission_ruling ruling;
+	uint32_t odds;
+
+	if (a->census.running >= a->max_clients)
+		return rule(ADMISSION_FULL, RETRY_S);
+	ruling = ask_source(a, source, h);
+	if (ruling.verdict != ADMISSION_WELCOME)
+		return ruling;
 	odds = startups_odds(&a->startups, going_on(a, h));
 	if (odds > 0 && arc4random_uniform(100) < odds)
 		return rule(ADMISSION_EARLY, RETRY_S);
@@ -99,6 +112,20 @@ void
 admission_enter(struct admission *a, const struct source *source, pid_t pid)
 {
 	census_enter(&a->census, source, pid);
+}
+
+struct admission_ruling
+admission_tell(
+    struct admission *a, const struct source *source, pid_t pid, const struct header *h)
+{
+	struct admission_ruling ruling = rule(ADMISSION_WELCOME, 0);
+
+	if (!census_is_unplaced(&a->census, pid))
+		return ruling;
+	ruling = ask_source(a, source, h);
+	if (ruling.verdict == ADMISSION_WELCOME)
+		census_settle(&a->census, source, pid);
+	return ruling;
 }
 
 static bool

@@ -60,6 +60,14 @@ admission_ask(struct admission *a, const struct source *source, const struct hea
 void admission_enter(struct admission *a, const struct source *source, pid_t pid);
 
 /*
+ * The address of a client behind a trusted proxy, which a child of ours has told:
+ * may it stay?  What was ruled by address when it came could not be.  A child that
+ * is asked about twice is counted once.
+ */
+struct admission_ruling admission_tell(
+    struct admission *a, const struct source *source, pid_t pid, const struct header *h);
+
+/*
  * A process has ended, with this status (waitpid(2)).  The ms that are held
  * against its client's address.
  */

@@ -12,6 +12,7 @@
 
 #include "../shm/segment.h"
 #include "../shm/text.h"
+#include "../shm/trust.h"
 #include "peer.h"
 #include "roll.h"
 
@@ -34,6 +35,7 @@ struct ticker_start {
 	int registration;     /* listening SOCK_SEQPACKET socket */
 	int bell;             /* eventfd: wakes the ticker */
 	int segment;          /* the one to adopt, writable; -1: there is none */
+	struct trust trust;   /* of whose clients children may tell the address */
 	books_revive *revive; /* guard.h; or NULL */
 	const struct options *options; /* for it */
 };
@@ -59,8 +61,11 @@ struct client {
 	    waits_for; /* if blocked: the receiver without room, or LAYOUT_NO_SLOT: the log */
 	uint32_t waits_length; /* and the frame that there has to be room for, in bytes */
 	uint32_t said;         /* messages on this life line */
-	uint32_t rank;         /* its place in t->order when the newest snapshot was made */
+	uint32_t
+	    asked; /* 1 + place of the listener that is asked about its client's address; or 0 */
+	uint32_t rank; /* its place in t->order when the newest snapshot was made */
 	bool open;
+	bool told;    /* its child has said whose address its client's is */
 	bool look;    /* its properties are to be read at the next tick */
 	bool blocked; /* it is in the list of senders that wait for room */
 	bool touched; /* mail was published for it: ring it */

@@ -129,14 +129,11 @@ census_find(const struct census *c, const struct source *source)
 	return c->places[at].used ? &c->places[at] : NULL;
 }
 
-void
-census_enter(struct census *c, const struct source *source, pid_t pid)
+static void
+enter_place(struct census *c, const struct source *source)
 {
-	struct census_child *child = &c->children[find_child(c, pid)];
 	struct census_place *place;
 
-	*child = (struct census_child){pid, source->known, source->key};
-	c->running++;
 	if (!source->known)
 		return;
 	place = &c->places[find_place(c, source->key)];
@@ -147,6 +144,34 @@ census_enter(struct census *c, const struct source *source, pid_t pid)
 		c->debtors--;
 	}
 	place->children++;
+}
+
+void
+census_enter(struct census *c, const struct source *source, pid_t pid)
+{
+	struct census_child *child = &c->children[find_child(c, pid)];
+
+	*child = (struct census_child){pid, source->known, source->key};
+	c->running++;
+	enter_place(c, source);
+}
+
+bool
+census_is_unplaced(const struct census *c, pid_t pid)
+{
+	const struct census_child *child = &c->children[find_child(c, pid)];
+
+	return child->pid != 0 && !child->known;
+}
+
+void
+census_settle(struct census *c, const struct source *source, pid_t pid)
+{
+	struct census_child *child = &c->children[find_child(c, pid)];
+
+	child->known = source->known;
+	child->key = source->key;
+	enter_place(c, source);
 }
 
 /* Debtors who have paid make room for new ones. */

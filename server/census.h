@@ -56,6 +56,10 @@ struct census_place *census_find(const struct census *c, const struct source *so
 /* At most max_clients may be there at once. */
 void census_enter(struct census *c, const struct source *source, pid_t pid);
 
+/* Is that a child of ours whose client's address is not known?  And now it is. */
+bool census_is_unplaced(const struct census *c, pid_t pid);
+void census_settle(struct census *c, const struct source *source, pid_t pid);
+
 /*
  * A child has ended, and `owed` ms are held against its address.  False: it is
  * no child of ours.

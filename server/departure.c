@@ -160,7 +160,8 @@ log_silent_end(struct ticker *t, uint32_t slot)
 {
 	const struct entry *e = books_entry(t, slot);
 	const struct slot *s = books_slot(t, slot);
-	struct session_log session = {slot, load_relaxed(&e->pid), e->token, e->peer};
+	struct session_log session = {
+	    slot, load_relaxed(&e->pid), e->token, segment_client(e), segment_via(e)};
 	struct session_end end = {
 	    .ms = clock_boot_ms() - load_relaxed(&e->since),
 	    .counters = &s->counters,

@@ -58,6 +58,7 @@ become_ticker(const struct keeper *k)
 	int keep[] = {k->registration, k->bell, -1, -1, -1}, kept = 2;
 	sigset_t none;
 
+	options_trust(o, &start.trust);
 	if (log_descriptor() >= 0)
 		keep[kept++] = log_descriptor();
 	if (k->parts >= 0)
@@ -112,12 +113,14 @@ ticker_has_ended(struct keeper *k)
 bool
 keeper_await(struct keeper *k, uint64_t deadline)
 {
+	struct register_message m;
+
 	while (k->line >= 0 && !ticker_has_ended(k) && clock_ms() < deadline) {
 		struct pollfd p = {.fd = k->line, .events = POLLIN};
 
 		if (poll(&p, 1, LOOK_MS) <= 0)
 			continue;
-		switch (keeper_hear(k)) {
+		switch (keeper_hear(k, &m)) {
 		case KEEPER_READY: return true;
 		case KEEPER_BAD: return false;
 		default: break;
@@ -186,22 +189,23 @@ lose(struct keeper *k)
 }
 
 enum keeper_event
-keeper_hear(struct keeper *k)
+keeper_hear(struct keeper *k, struct register_message *m)
 {
-	struct register_message m;
 	int fds[REGISTER_FDS_MAX], got;
-	int result = register_receive(k->line, &m, fds, REGISTER_FDS_MAX, &got);
+	int result = register_receive(k->line, m, fds, REGISTER_FDS_MAX, &got);
 
 	if (result < 0 && errno == EAGAIN)
 		return KEEPER_QUIET;
 	if (result <= 0)
 		return lose(k);
-	if (m.kind != REGISTER_READY || got != REGISTER_FDS_MAX) {
+	if (m->kind == REGISTER_TOLD && got == 0)
+		return KEEPER_TOLD;
+	if (m->kind != REGISTER_READY || got != REGISTER_FDS_MAX) {
 		while (got > 0)
 			close(fds[--got]);
 		return KEEPER_QUIET;
 	}
-	if (take_descriptors(k, &m, fds) < 0)
+	if (take_descriptors(k, m, fds) < 0)
 		return KEEPER_BAD;
 	FAULT("keeper.mapped");
 	k->ready = true;
@@ -228,6 +232,18 @@ tell(struct keeper *k, enum register_kind kind, uint32_t number)
 
 	if (k->line >= 0 && register_send(k->line, &m, NULL, 0) < 0)
 		log_warning("not-told", "kind=%x errno=\"%s\"", kind, strerror(errno));
+}
+
+void
+keeper_answer(
+    struct keeper *k, const struct register_message *told, bool pass, uint32_t retry_s)
+{
+	struct register_message m = *told;
+
+	m.kind = pass ? REGISTER_PASS : REGISTER_DENY;
+	m.retry_s = retry_s;
+	if (k->line >= 0 && register_send(k->line, &m, NULL, 0) < 0)
+		log_warning("not-told", "kind=%x errno=\"%s\"", m.kind, strerror(errno));
 }
 
 void

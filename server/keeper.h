@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../shm/register.h"
 #include "../shm/segment.h"
 #include "books.h"
 #include "options.h"
@@ -45,13 +46,18 @@ void keeper_forget(struct keeper *k);
 
 enum keeper_event {
 	KEEPER_QUIET, /* nothing */
+	KEEPER_TOLD,  /* *m: a child of ours knows its client's address now: keeper_answer() */
 	KEEPER_READY, /* the segment is mapped: children can be started */
 	KEEPER_LOST,  /* the ticker is gone: keeper_restart(), if one is wanted */
 	KEEPER_BAD,   /* it is there, but its segment cannot be used; it was said why */
 };
 
 /* k->line is readable. */
-enum keeper_event keeper_hear(struct keeper *k);
+enum keeper_event keeper_hear(struct keeper *k, struct register_message *m);
+
+/* May the client come in whose address was told?  retry_s is for one that may not. */
+void keeper_answer(
+    struct keeper *k, const struct register_message *told, bool pass, uint32_t retry_s);
 
 /*
  * The ticker that we started is dead; status is what waitpid(2) says.  Its

@@ -19,7 +19,8 @@ kick_client(struct ticker *t, const struct register_message *m, const struct pee
 		return REGISTER_REFUSED;
 	e = books_entry(t, slot);
 	log_info("client-kicked", "slot=%u pid=%u token=%.32s peer=%s by_pid=%u by_uid=%u",
-	    slot, t->clients[slot].pid, e->token, e->peer, operator->pid, operator->uid);
+	    slot, t->clients[slot].pid, e->token,
+	    segment_client(e), operator->pid, operator->uid);
 	if (m->kind == REGISTER_KILL) {
 		kill_child(t, slot, KILL_KICK, "the operator wants it so");
 		return REGISTER_DONE;

@@ -32,7 +32,7 @@ kill_child(struct ticker *t, uint32_t slot, enum kill_reason reason, const char 
 	c->doomed = true;
 	count_kill(&t->header->counters, reason);
 	log_warning("client-killed", "slot=%u pid=%u token=%.32s peer=%s why=\"%s\"", slot,
-	    c->pid, e->token, e->peer, why);
+	    c->pid, e->token, segment_client(e), why);
 	fd = peer_pidfd(c->line, load_relaxed(&e->pid), load_relaxed(&e->since));
 	if (fd >= 0) {
 		peer_kill(fd);

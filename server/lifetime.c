@@ -11,6 +11,7 @@
 #include "../shm/log.h"
 #include "handover.h"
 #include "latch.h"
+#include "proxied.h"
 
 #define DRAIN_MS 10000      /* for the last clients to go */
 #define LEAVE_MS 2000       /* for the ticker to end */
@@ -62,11 +63,14 @@ schedule_restart(struct listener *l)
 void
 lifetime_ticker(struct listener *l)
 {
+	struct register_message m;
+
 	if (l->keeper.line < 0)
 		return;
-	switch (keeper_hear(&l->keeper)) {
+	switch (keeper_hear(&l->keeper, &m)) {
 	case KEEPER_QUIET:
 	case KEEPER_BAD: break;
+	case KEEPER_TOLD: proxied_admit(l, &m); break;
 	case KEEPER_READY:
 		l->restart_ms = 0; /* it may be one that another listener started */
 		listening_map_front(l);

@@ -111,10 +111,13 @@ serve_connection(
 
 	FAULT("listener.accepted");
 	LISTENING_COUNT(l, accepted);
+	sockets_name(address, length, start.peer);
 	source_of(address, &source);
+	/* It stands for all who are behind it: who that is is told later (proxied.h). */
+	if (trust_peer(&l->settings.trust, start.peer))
+		source.known = false;
 	if (!admit(l, client, &source))
 		return;
-	sockets_name(address, length, start.peer);
 	if ((pid = spawn_child(&l->children, &start)) < 0) {
 		LISTENING_COUNT(l, fork_failed);
 		log_error("fork-failed", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
@@ -248,7 +251,7 @@ set_up(struct listener *l, const struct listener_start *start)
 	if (child_prepare(&l->settings) < 0)
 		return EXIT_SYSTEM;
 	if (start->handover != NULL)
-		recount_children(&l->admission, l->keeper.segment.header);
+		recount_children(&l->admission, &l->settings.trust, l->keeper.segment.header);
 	fit_log(l->options, l->children.running);
 	listening_map_front(l);
 	listening_show_counts(l);

@@ -244,6 +244,30 @@ good_networks(const char *name, const struct options_list *list)
 }
 
 static bool
+good_trust(const struct options *o)
+{
+	enum child_header header;
+	struct trust trust = {.count = 0};
+
+	for (unsigned i = 0; i < o->trust.count; i++) {
+		if (trust_add(&trust, o->trust.items[i]))
+			continue;
+		options_complain("--trust: \"%s\" is no list of up to %u networks, or unix",
+		    o->trust.items[i], TRUST_MAX);
+		return false;
+	}
+	if (strcmp(o->proxy_protocol, "on") != 0 && strcmp(o->proxy_protocol, "off") != 0) {
+		options_complain("--proxy-protocol: on or off");
+		return false;
+	}
+	if (!child_header_named(o->client_header, &header)) {
+		options_complain("--client-header: X-Forwarded-For, Forwarded or none");
+		return false;
+	}
+	return true;
+}
+
+static bool
 sandbox_named(const char *name, enum child_sandbox *sandbox)
 {
 	static const char *const names[] = {"on", "report", "off"};
@@ -281,7 +305,7 @@ is_sound(const struct options *o)
 		return false;
 	}
 	if (!good_networks("status-from", &o->status_from) ||
-	    !good_networks("penalty-exempt", &o->penalty_exempt))
+	    !good_networks("penalty-exempt", &o->penalty_exempt) || !good_trust(o))
 		return false;
 	if (!startups_parse(&startups, o->max_startups, o->max_clients)) {
 		options_complain("--max-startups: START:RATE:FULL, as in 64:30:256");
@@ -375,5 +399,16 @@ options_child(const struct options *o, struct child_settings *settings)
 	settings->status_from_count = o->status_from.count;
 	for (unsigned i = 0; i < o->status_from.count; i++)
 		(void)cidr_parse(o->status_from.items[i], &settings->status_from[i]);
+	options_trust(o, &settings->trust);
+	settings->proxy_protocol = strcmp(o->proxy_protocol, "on") == 0;
+	(void)child_header_named(o->client_header, &settings->client_header);
 	(void)sandbox_named(o->sandbox, &settings->sandbox);
+}
+
+void
+options_trust(const struct options *o, struct trust *trust)
+{
+	memset(trust, 0, sizeof(*trust));
+	for (unsigned i = 0; i < o->trust.count; i++)
+		(void)trust_add(trust, o->trust.items[i]);
 }

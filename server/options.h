@@ -60,5 +60,6 @@ mode_t options_mode(const char *text);
 /* The parts of it that others want to know. */
 void options_limits(const struct options *o, struct limits *limits);
 void options_child(const struct options *o, struct child_settings *settings);
+void options_trust(const struct options *o, struct trust *trust);
 
 #endif

@@ -68,6 +68,72 @@ reject(struct ticker *t, const struct peer *peer)
 		kill_child(t, slot, KILL_LIE, "nonsense at the ticker's door");
 }
 
+/* The listener does not get on with its work. */
+static void
+refuse_told(struct ticker *t, uint32_t slot)
+{
+	const struct register_message m = {.kind = REGISTER_DENY, .slot = slot};
+
+	t->clients[slot].asked = 0;
+	(void)register_send(t->clients[slot].line, &m, NULL, 0);
+}
+
+/*
+ * The client's address is known.  If it may come in is for the listener to say that
+ * has forked its child; where there is none, nobody limits addresses.
+ */
+static void
+ask_listener(struct ticker *t, uint32_t slot, uint32_t listener)
+{
+	struct register_message m = {.kind = REGISTER_TOLD, .slot = slot};
+	struct client *c = &t->clients[slot];
+	struct peer peer;
+
+	m.generation = load_relaxed(&books_entry(t, slot)->generation);
+	for (uint32_t i = 0; i < TICKER_LISTENERS_MAX; i++) {
+		if (t->listeners[i] < 0 || peer_of(t->listeners[i], &peer) < 0 ||
+		    peer.pid != listener)
+			continue;
+		c->asked = i + 1;
+		if (register_send(t->listeners[i], &m, NULL, 0) < 0)
+			refuse_told(t, slot);
+		FAULT("reception.asked");
+		return;
+	}
+	answer(t, c->line, REGISTER_PASS, slot);
+}
+
+/* What the listener says goes to the child, if that waits for it. */
+static void
+pass_answer(struct ticker *t, uint32_t place, const struct register_message *m)
+{
+	struct client *c;
+
+	if (m->slot >= t->max_clients ||
+	    load_relaxed(&books_entry(t, m->slot)->generation) != m->generation)
+		return;
+	c = &t->clients[m->slot];
+	if (c->asked != place + 1 || c->line < 0)
+		return;
+	c->asked = 0;
+	(void)register_send(c->line, m, NULL, 0);
+	FAULT("reception.answered");
+}
+
+/* It will answer nobody any more. */
+static void
+pass_all(struct ticker *t, uint32_t place)
+{
+	for (uint32_t i = 0; i < t->claimed_count; i++) {
+		struct client *c = &t->clients[t->claimed[i]];
+
+		if (c->asked != place + 1 || c->line < 0)
+			continue;
+		c->asked = 0;
+		answer(t, c->line, REGISTER_PASS, t->claimed[i]);
+	}
+}
+
 static bool
 add_listener(struct ticker *t, int fd)
 {
@@ -325,8 +391,11 @@ reception_listener(struct ticker *t, uint32_t place)
 		drain_begin(t, m.slot);
 	} else if (result == 1 && m.kind == REGISTER_YIELD) {
 		t->yielding = !t->draining;
+	} else if (result == 1 && (m.kind == REGISTER_PASS || m.kind == REGISTER_DENY)) {
+		pass_answer(t, place, &m);
 	} else {
 		t->listeners[place] = -1;
+		pass_all(t, place);
 		lose_listener(t, fd, result == 1 ? m.kind : 0);
 	}
 }
@@ -346,6 +415,9 @@ reception_line(struct ticker *t, uint32_t slot, uint32_t generation)
 		return;
 	if (result == 0 || (result < 0 && errno != EPROTO)) {
 		departure_leave(t, slot);
+	} else if (result == 1 && m.kind == REGISTER_TOLD && ++c->said <= SAID_MAX &&
+		   registry_tell(t, slot, m.peer)) {
+		ask_listener(t, slot, m.slot);
 	} else if (result < 0 || ++c->said > SAID_MAX ||
 		   (m.kind != REGISTER_OPEN && m.kind != REGISTER_CLOSE)) {
 		kill_child(t, slot, KILL_LIE, "nonsense on its life line");

@@ -5,7 +5,6 @@
 
 #include "../shm/log.h"
 #include "../shm/segment.h"
-#include "sockets.h"
 
 static int
 compare(const void *a, const void *b)
@@ -43,21 +42,21 @@ list_children(size_t *count)
 }
 
 void
-recount_children(struct admission *a, const struct header *h)
+recount_children(struct admission *a, const struct trust *trust, const struct header *h)
 {
 	size_t count;
 	uint32_t *pids = list_children(&count);
 
 	for (uint32_t slot = 0; slot < h->limits.max_clients && count > 0; slot++) {
-		struct sockaddr_storage address = {.ss_family = AF_UNIX};
 		struct entry_seen seen;
 		struct source source;
 
 		if (!segment_look(h, slot, &seen) || seen.state == ENTRY_FREE ||
 		    bsearch(&seen.pid, pids, count, sizeof(*pids), compare) == NULL)
 			continue;
-		(void)sockets_parse(seen.peer, &address);
-		source_of(&address, &source);
+		source_of_peer(seen.peer, &source);
+		if (seen.via[0] == '\0' && trust_peer(trust, seen.peer))
+			source.known = false;
 		admission_enter(a, &source, (pid_t)seen.pid);
 	}
 	free(pids);

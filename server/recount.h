@@ -14,6 +14,6 @@
  * Enter all children of this process that have a slot.  Those of a moment ago
  * that have none yet are not counted, and not missed when they end.
  */
-void recount_children(struct admission *a, const struct header *h);
+void recount_children(struct admission *a, const struct trust *trust, const struct header *h);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "../shm/clock.h"
 #include "../shm/fault.h"
+#include "../shm/address.h"
 #include "../shm/token.h"
 #include "bells.h"
 
@@ -33,6 +34,7 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	store_relaxed(&e->since, clock_boot_ms());
 	memcpy(e->token, token, TOKEN_LENGTH);
 	memcpy(e->peer, peer, PEER_LENGTH);
+	store_relaxed(&e->proxied, 0);
 	FAULT("registry.filled");
 	store_release(&e->state, ENTRY_CLAIMED);
 	FAULT("registry.claimed");
@@ -125,6 +127,38 @@ registry_return(
 		t->clients[m->slot].leave_ms = clock_ms() + t->start.claim_ms;
 	count_add(&t->header->counters.returned, 1);
 	FAULT("registry.returned");
+	return true;
+}
+
+/* As address_write() has it, and in no other way. */
+static bool
+is_address(const char client[PEER_LENGTH])
+{
+	char text[PEER_LENGTH];
+	struct address a;
+
+	if (!address_parse(client, strnlen(client, PEER_LENGTH), &a))
+		return false;
+	address_write(&a, text);
+	return memcmp(text, client, PEER_LENGTH) == 0;
+}
+
+bool
+registry_tell(struct ticker *t, uint32_t slot, const char client[PEER_LENGTH])
+{
+	struct entry *e = books_entry(t, slot);
+
+	if (load_relaxed(&e->state) != ENTRY_CLAIMED || t->clients[slot].told ||
+	    !trust_peer(&t->start.trust, e->peer) || !is_address(client))
+		return false;
+	t->clients[slot].told = true;
+	if (load_relaxed(&e->proxied) != 0)
+		return memcmp(e->client, client, PEER_LENGTH) == 0;
+	memcpy(e->client, client, PEER_LENGTH);
+	FAULT("registry.told");
+	store_release(&e->proxied, 1);
+	count_add(&t->header->counters.told, 1);
+	FAULT("registry.proxied");
 	return true;
 }
 

@@ -24,6 +24,13 @@ bool registry_is_untold(const struct ticker *t, uint32_t slot);
 bool registry_return(
     struct ticker *t, int line, int bell, const struct register_message *m, uint32_t pid);
 
+/*
+ * Its child knows who is behind the proxy that it serves: once, before the handshake
+ * is done.  False: that proxy is none that is trusted, or this is not an address.
+ * After the death of a ticker it may say the same again.
+ */
+bool registry_tell(struct ticker *t, uint32_t slot, const char client[PEER_LENGTH]);
+
 /* The handshake is done: the token exists for everybody. */
 void registry_open(struct ticker *t, uint32_t slot);
 

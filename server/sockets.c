@@ -91,14 +91,6 @@ parse(const char *text, struct sockaddr_storage *out, socklen_t *length)
 	return parse_inet(host, (uint16_t)port, out, length);
 }
 
-bool
-sockets_parse(const char *text, struct sockaddr_storage *address)
-{
-	socklen_t length;
-
-	return sockets_path(text) == NULL && parse(text, address, &length) == 0;
-}
-
 /* A socket file that nobody listens on is in the way; one that is in use is not ours. */
 static void
 clear_stale(const struct sockaddr_storage *address, socklen_t length)

@@ -22,9 +22,6 @@
  */
 int sockets_listen(const char *address, mode_t mode);
 
-/* An address of TCP as sockets_name() writes it, or with --listen; false if it is none. */
-bool sockets_parse(const char *text, struct sockaddr_storage *address);
-
 /* The path in an address of a Unix socket, or NULL. */
 const char *sockets_path(const char *address);
 

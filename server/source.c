@@ -37,3 +37,11 @@ source_of(const struct sockaddr_storage *address, struct source *source)
 	source->address.bits = 128;
 	source->key = key_of(bytes);
 }
+
+void
+source_of_peer(const char *peer, struct source *source)
+{
+	memset(source, 0, sizeof(*source));
+	source->known = cidr_of_peer(peer, &source->address);
+	source->key = key_of(source->address.bytes);
+}

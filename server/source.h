@@ -21,4 +21,7 @@ struct source {
 
 void source_of(const struct sockaddr_storage *address, struct source *source);
 
+/* The same for the name of a peer (cidr_of_peer). */
+void source_of_peer(const char *peer, struct source *source);
+
 #endif

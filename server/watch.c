@@ -92,7 +92,8 @@ watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
 static bool
 may_end(struct ticker *t)
 {
-	t->latch = latch_take(t->start.name, LATCH_ALONE, 0);
+	if (t->latch < 0)
+		t->latch = latch_take(t->start.name, LATCH_ALONE, 0);
 	return t->latch >= 0 || errno != EAGAIN;
 }
 

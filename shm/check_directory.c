@@ -31,6 +31,10 @@ check_entry(struct check *c, uint32_t slot, const struct entry *e)
 		check_add(c, "entry-token", slot, "\"%.32s\"", e->token);
 	if (!good_peer(e->peer))
 		check_add(c, "entry-peer", slot, "\"%.55s\"", e->peer);
+	if (load_relaxed(&e->proxied) > 1)
+		check_add(c, "entry-proxied", slot, "%u", load_relaxed(&e->proxied));
+	if (load_relaxed(&e->proxied) == 1 && !good_peer(e->client))
+		check_add(c, "entry-client", slot, "\"%.55s\"", e->client);
 	if (pid == 0 || pid > INT32_MAX)
 		check_add(c, "entry-pid", slot, "%u", pid);
 	if (load_relaxed(&e->announced) > newest + 1)

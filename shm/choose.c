@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_32, KIND_64, KIND_MS, KIND_TOKEN, KIND_PEER, KIND_STATE };
+enum kind { KIND_32, KIND_64, KIND_MS, KIND_TOKEN, KIND_PEER, KIND_VIA, KIND_STATE };
 
 struct choose_field {
 	const char *name;
@@ -17,6 +17,7 @@ static const struct choose_field fields[] = {
     {"pid", KIND_32, offsetof(struct view, entry.pid)},
     {"token", KIND_TOKEN, 0},
     {"peer", KIND_PEER, 0},
+    {"via", KIND_VIA, 0},
     {"state", KIND_STATE, 0},
     {"age", KIND_MS, offsetof(struct view, age_ms)},
     {"pong", KIND_MS, offsetof(struct view, pong_ms)},
@@ -61,6 +62,7 @@ text_of(const struct choose_field *f, const struct view *v)
 	switch (f->kind) {
 	case KIND_TOKEN: return v->entry.token;
 	case KIND_PEER: return v->entry.peer;
+	case KIND_VIA: return v->entry.via;
 	case KIND_STATE: return view_state(v);
 	default: return NULL;
 	}
@@ -83,7 +85,8 @@ number_of(const struct choose_field *f, const struct view *v)
 static bool
 is_text(const struct choose_field *f)
 {
-	return f->kind == KIND_TOKEN || f->kind == KIND_PEER || f->kind == KIND_STATE;
+	return f->kind == KIND_TOKEN || f->kind == KIND_PEER || f->kind == KIND_VIA ||
+	       f->kind == KIND_STATE;
 }
 
 bool

@@ -47,7 +47,7 @@
 #include "ring.h"
 
 #define LAYOUT_MAGIC 0x0a64726574736f72ULL /* "rosterd\n", little endian */
-#define LAYOUT_VERSION 4U
+#define LAYOUT_VERSION 5U
 #define LAYOUT_PAGE 4096U
 
 #define LAYOUT_CLIENTS_MAX 60000U        /* a slot number fits in 16 bits */
@@ -215,7 +215,10 @@ struct entry {
 	_Atomic uint64_t order;      /* T  place among all connections ever opened */
 	_Atomic uint64_t since;      /* T  clock_boot_ms() when it was claimed */
 	char token[TOKEN_LENGTH];    /* T  guarded by generation and state */
-	char peer[PEER_LENGTH];      /* T  likewise; NUL-terminated */
+	char peer[PEER_LENGTH];      /* T  likewise; NUL-terminated: the socket's other end */
+	_Atomic uint32_t proxied;    /* T  1: that is a trusted proxy, and the client is ... */
+	char client[PEER_LENGTH];    /* T  ... this, written once, before proxied */
+	uint32_t unused;
 };
 
 /* Why the ticker wants a child to close its client. */
@@ -280,7 +283,7 @@ struct commons {
 
 _Static_assert(sizeof(struct row) == 8, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct departed) == 64, "layout moved: bump LAYOUT_VERSION");
-_Static_assert(sizeof(struct entry) == 128, "layout moved: bump LAYOUT_VERSION");
+_Static_assert(sizeof(struct entry) == 192, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct mailbox) == 64, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct generation) == 80, "layout moved: bump LAYOUT_VERSION");
 

@@ -53,12 +53,23 @@ enum register_kind {
 	REGISTER_KILL,    /* from rosterd-dump: kill its process */
 	REGISTER_DONE, /* from the ticker to rosterd-dump; REFUSED: there is no such client */
 	REGISTER_RING, /* from the ticker: wake up (bells.h) */
+	/*
+	 * From a child of a trusted proxy: `peer` is the client's address, `slot` the pid of
+	 * the listener that has forked it.  The ticker hands that on to this listener with
+	 * slot and generation; PASS or DENY with these come back, and go on to the child.
+	 */
+	REGISTER_TOLD,
+	REGISTER_PASS, /* go on */
+	REGISTER_DENY, /* too many from there: to come again after retry_s */
 };
 
 struct register_message {
 	uint32_t kind;
 	uint32_t slot;
-	uint64_t segment; /* header.id of the segment that it is about */
+	union {
+		uint64_t segment; /* header.id of the segment that it is about */
+		uint64_t retry_s; /* DENY: seconds */
+	};
 	uint64_t generation;
 	char token[TOKEN_LENGTH];
 	char peer[PEER_LENGTH]; /* CHILD: the client's address, NUL-terminated */

@@ -338,6 +338,18 @@ segment_outbox(const struct header *h, uint32_t slot)
 	return (struct mail_ring){part(h, at), h->layout.outbox_size};
 }
 
+const char *
+segment_client(const struct entry *e)
+{
+	return load_acquire(&e->proxied) == 1 ? e->client : e->peer;
+}
+
+const char *
+segment_via(const struct entry *e)
+{
+	return load_acquire(&e->proxied) == 1 ? e->peer : "";
+}
+
 bool
 segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen)
 {
@@ -351,8 +363,8 @@ segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen)
 	seen->announced = load_relaxed(&e->announced);
 	memcpy(seen->token, e->token, TOKEN_LENGTH);
 	seen->token[TOKEN_LENGTH] = '\0';
-	memcpy(seen->peer, e->peer, PEER_LENGTH);
-	seen->peer[PEER_LENGTH] = '\0';
+	snprintf(seen->peer, sizeof(seen->peer), "%.*s", (int)PEER_LENGTH, segment_client(e));
+	snprintf(seen->via, sizeof(seen->via), "%.*s", (int)PEER_LENGTH, segment_via(e));
 	fence_acquire();
 	return load_relaxed(&e->generation) == seen->generation &&
 	       load_relaxed(&e->state) == seen->state;

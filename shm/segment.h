@@ -93,6 +93,13 @@ struct mail_ring segment_log(const struct header *h);
 struct mail_ring segment_inbox(const struct header *h, uint32_t slot);
 struct mail_ring segment_outbox(const struct header *h, uint32_t slot);
 
+/*
+ * The client's address: what a trusted proxy has told, else the socket's other
+ * end; and that proxy's, or an empty text.
+ */
+const char *segment_client(const struct entry *entry);
+const char *segment_via(const struct entry *entry);
+
 /* Take a look at a directory entry; false if it changed meanwhile. */
 struct entry_seen {
 	uint64_t generation;
@@ -102,7 +109,8 @@ struct entry_seen {
 	uint32_t pid;
 	uint32_t announced;
 	char token[TOKEN_LENGTH + 1];
-	char peer[PEER_LENGTH + 1];
+	char peer[PEER_LENGTH + 1]; /* the client's address ... */
+	char via[PEER_LENGTH + 1];  /* ... as this proxy has told it; or empty */
 };
 bool segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen);
 

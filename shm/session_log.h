@@ -6,7 +6,7 @@
  *	    seconds=61.2 received_bytes=9120 sent_bytes=48230 packets=57 delivered=211
  *	    code=1001 reason="bye"
  *
- * (each one line).  A child writes both.  If it dies without a word, the ticker
+ * (each one line); via=ADDRESS follows peer if a proxy has told it.  A child writes both.  If it dies without a word, the ticker
  * writes the second for it: code 1006, as RFC 6455, 7.1.5, has it.
  */
 #ifndef SHM_SESSION_LOG_H
@@ -23,7 +23,8 @@ struct session_log {
 	uint32_t slot;
 	uint32_t pid;
 	const char *token; /* TOKEN_LENGTH digits */
-	const char *peer;
+	const char *peer;  /* the client's address ... */
+	const char *via;   /* ... told by this proxy; empty: nobody had to tell it */
 };
 
 struct session_end {

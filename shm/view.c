@@ -1,6 +1,7 @@
 #include "view.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "emit.h"
@@ -102,6 +103,11 @@ view_json(const struct view *v, const char *properties, struct text *out)
 	emit_number(out, "pid", v->entry.pid);
 	emit_text(out, "token", v->entry.token);
 	emit_text(out, "peer", v->entry.peer);
+	emit_key(out, "via");
+	if (v->entry.via[0] != '\0')
+		emit_string(out, v->entry.via, strlen(v->entry.via));
+	else
+		text_string(out, "null");
 	emit_text(out, "state", view_state(v));
 	emit_seconds(out, "age", v->age_ms);
 	emit_number(out, "tick", v->taken);

@@ -80,7 +80,7 @@ connect_line(struct ticker *t, unsigned number, bool again)
 static void
 say(const struct ticker *t, struct input *in, int line)
 {
-	struct register_message m = {.kind = REGISTER_CHILD + input_byte(in) % 18U};
+	struct register_message m = {.kind = REGISTER_CHILD + input_byte(in) % 21U};
 	uint8_t wrong = input_byte(in);
 	uint32_t slot = input_byte(in), seated = slot % t->max_clients;
 	int bells[2] = {-1, -1}, count = wrong >> 6;
@@ -93,6 +93,8 @@ say(const struct ticker *t, struct input *in, int line)
 	if ((wrong & 8) != 0)
 		m.token[input_byte(in) % TOKEN_LENGTH] = (char)input_byte(in);
 	memset(m.peer, (wrong & 16) != 0 ? input_byte(in) : 0, PEER_LENGTH);
+	if ((wrong & 32) != 0)
+		snprintf(m.peer, PEER_LENGTH, "203.0.113.%u", input_byte(in));
 	for (int i = 0; i < count && i < 2; i++)
 		bells[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	(void)register_send(line, &m, bells, count < 2 ? count : 2);

@@ -270,6 +270,37 @@ Test(admission, clients_that_are_served_speak_for_their_address)
 	cr_assert_eq(ask("192.0.2.1"), ADMISSION_PENALTY);
 }
 
+static enum admission_verdict
+tell(const char *address, pid_t pid)
+{
+	struct source source = from(address);
+
+	return admission_tell(&a, &source, pid, segment.header).verdict;
+}
+
+/* Children of a proxy: they count for nobody, and then for whom the proxy names. */
+Test(admission, an_address_that_is_told_later_counts_like_one_that_was_known)
+{
+	options.max_per_source = 2;
+	cr_assert_eq(admission_make(&a, &options), 0);
+	for (pid_t pid = 1; pid <= 4; pid++)
+		enter("not known", pid);
+	enter("192.0.2.1", 5);
+	cr_assert_eq(tell("192.0.2.1", 1), ADMISSION_WELCOME);
+	cr_assert_eq(tell("192.0.2.1", 1), ADMISSION_WELCOME, "asked again");
+	cr_assert_eq(ask("192.0.2.1"), ADMISSION_SOURCE, "one came by itself, one by a proxy");
+	cr_assert_eq(tell("192.0.2.1", 2), ADMISSION_SOURCE);
+	cr_assert_eq(tell("192.0.2.1", 99), ADMISSION_WELCOME, "no child of ours");
+	cr_assert_eq(tell("192.0.2.2", 3), ADMISSION_WELCOME);
+	cr_assert_eq(tell("192.0.2.1", 3), ADMISSION_WELCOME, "it is known already ...");
+	cr_assert_eq(admission_leave(&a, 3, SIGSEGV), PENALTY_CRASH_MS);
+	cr_assert_eq(ask("192.0.2.2"), ADMISSION_PENALTY, "... as that of another");
+	cr_assert_eq(tell("192.0.2.2", 4), ADMISSION_PENALTY);
+	cr_assert_eq(admission_leave(&a, 2, 0), 0);
+	cr_assert_eq(admission_leave(&a, 1, 0), 0);
+	cr_assert_eq(ask("192.0.2.1"), ADMISSION_WELCOME);
+}
+
 Test(startups, connections_are_dropped_by_chance_as_in_sshd)
 {
 	struct startups s;

@@ -10,6 +10,7 @@
 
 #include "../../server/books.h"
 #include "../../server/reception.h"
+#include "../../server/registry.h"
 #include "../../shm/clock.h"
 
 static struct ticker t;
@@ -53,6 +54,51 @@ lowest_free(void)
 
 	close(fd);
 	return fd;
+}
+
+static bool
+tell(uint32_t slot, const char *client)
+{
+	char text[PEER_LENGTH] = "";
+
+	snprintf(text, sizeof(text), "%s", client);
+	return registry_tell(&t, slot, text);
+}
+
+/* A child may tell of its client only behind a proxy that is trusted, once, and only an address. */
+Test(reception, of_addresses_that_are_told_only_those_are_taken_that_may_be)
+{
+	static const char *const bad[] = {"", "203.0.113.7:", "203.0.113.07", "example.org",
+	    "::ffff:203.0.113.7", "2001:DB8::1", "[2001:db8::1]", "203.0.113.7 x=y", "unix:/x"};
+	char proxy[PEER_LENGTH] = "10.0.0.1:5", other[PEER_LENGTH] = "10.0.1.1:5";
+	char behind[PEER_LENGTH] = "203.0.113.7:1";
+	uint32_t slot, stranger;
+
+	start_ticker();
+	cr_assert_eq(lock_make(&t.commons->lock), 0);
+	lock_introduce(&t.user, &t.commons->lock, LOCK_TICKER, 1);
+	for (uint32_t free = 0; free < t.max_clients; free++)
+		t.free_slots[t.free_count++] = free;
+	cr_assert(trust_add(&t.start.trust, "10.0.0.0/24"));
+	slot = registry_claim(&t, -1, -1, proxy, 1);
+	stranger = registry_claim(&t, -1, -1, other, 2);
+	cr_assert_not(tell(stranger, "203.0.113.7:1"), "nobody trusts its peer");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_assert_not(tell(slot, bad[i]), "%s", bad[i]);
+	cr_assert_str_eq(segment_client(segment_entry(t.header, slot)), proxy);
+	cr_assert_str_eq(segment_via(segment_entry(t.header, slot)), "");
+	cr_assert(tell(slot, behind));
+	cr_assert_str_eq(segment_client(segment_entry(t.header, slot)), behind);
+	cr_assert_str_eq(segment_via(segment_entry(t.header, slot)), proxy);
+	cr_assert_not(tell(slot, behind), "it has said so");
+	/* To the next ticker it says the same. */
+	t.clients[slot].told = false;
+	cr_assert_not(tell(slot, "203.0.113.8:1"));
+	t.clients[slot].told = false;
+	cr_assert(tell(slot, behind));
+	registry_open(&t, slot);
+	t.clients[slot].told = false;
+	cr_assert_not(tell(slot, behind), "too late");
 }
 
 /* Found by tests/fuzz/registration. */

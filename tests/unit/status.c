@@ -71,7 +71,7 @@ Test(cidr, names_without_an_address)
 
 /* The verdict on a request for /metrics from there, with these header lines. */
 static int
-judged(const char *peer, const char *network, const char *headers)
+judged_by(const char *peer, const char *via, const char *network, const char *headers)
 {
 	static struct request r;
 	struct child_settings settings = {0};
@@ -87,9 +87,15 @@ judged(const char *peer, const char *network, const char *headers)
 	request_judge(&r, NULL, &v);
 	cr_assert_eq(v.kind, REQUEST_STATUS);
 	cr_assert_eq(v.page, STATUS_METRICS);
-	status_judge(&r, &settings, peer, &v);
+	status_judge(&r, &settings, peer, via, &v);
 	cr_assert_eq(v.kind, v.status == 200 ? REQUEST_STATUS : REQUEST_REFUSED);
 	return v.status;
+}
+
+static int
+judged(const char *peer, const char *network, const char *headers)
+{
+	return judged_by(peer, "", network, headers);
 }
 
 Test(status, this_machine_may_look_and_others_only_if_they_are_named)
@@ -116,6 +122,19 @@ Test(status, what_a_proxy_passes_on_is_not_from_this_machine)
 	cr_assert_eq(judged("127.0.0.1:9", NULL, "x-real-ip: 10.0.0.1\r\n"), 403);
 	cr_assert_eq(judged("127.0.0.1:9", NULL, "Forwarded: for=10.0.0.1\r\n"), 403);
 	cr_assert_eq(judged("unix", NULL, "Via: 1.1 x\r\n"), 403);
+}
+
+/* What it calls 127.0.0.1 is its machine, and need not be this one. */
+Test(status, a_client_of_a_trusted_proxy_may_look_only_if_it_is_named)
+{
+	static const char header[] = "X-Forwarded-For: 192.0.2.7\r\n";
+
+	cr_assert_eq(judged_by("192.0.2.7", "127.0.0.1:9", NULL, header), 403);
+	cr_assert_eq(judged_by("192.0.2.7", "127.0.0.1:9", "192.0.2.0/24", header), 200);
+	cr_assert_eq(judged_by("192.0.2.7:5", "127.0.0.1:9", "192.0.2.0/24", ""), 200);
+	cr_assert_eq(judged_by("192.0.3.7", "127.0.0.1:9", "192.0.2.0/24", header), 403);
+	cr_assert_eq(judged_by("127.0.0.1", "127.0.0.1:9", NULL, header), 403);
+	cr_assert_eq(judged_by("unix", "127.0.0.1:9", NULL, ""), 403);
 }
 
 /* JSON. */
