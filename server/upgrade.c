@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,9 +20,13 @@ static char **arguments;
 void
 upgrade_remember(char **argv)
 {
+	char *name;
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
 	arguments = argv;
+	/* Titles are written over this one; the next listener's begin with it. */
+	if ((name = strdup(argv[0])) != NULL)
+		argv[0] = name;
 	path[length > 0 ? length : 0] = '\0';
 }
 
