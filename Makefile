@@ -25,18 +25,19 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 # Sources: a room each.
 
-SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register log session_log \
+SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register hook log session_log \
 	totals prometheus view emit cidr address trust
 DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_layout \
 	dump_check dump_watch dump_kick choose names newest sample screen \
 	check_header check_directory check_slots check_mail check_commons check_snapshot
-CHILD := child rate greet serve farewell confine cage filter refusal seat inbound frames fields request \
+CHILD := child rate greet ask serve farewell confine cage filter refusal seat inbound frames fields request \
 	origin behind proxy forwarded answer page status websocket message packet properties session outbox outbound roster mailbag
 SERVER := inherit options rows usage conf fit guest host listener listening lifetime announce \
 	upgrade handover recount ports instance keeper spawn sockets ticker adopt reception \
 	tick watch departure \
 	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
 SERVER += admission census penalty source startups proxied
+SERVER += hooks spawner jobs launch cgi judge strays
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))

@@ -1,5 +1,6 @@
 #include "answer.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,6 +22,7 @@ phrase(int status)
 	case 200: return "OK";
 	case 304: return "Not Modified";
 	case 400: return "Bad Request";
+	case 401: return "Unauthorized";
 	case 403: return "Forbidden";
 	case 404: return "Not Found";
 	case 405: return "Method Not Allowed";
@@ -80,6 +82,8 @@ static void
 write_text(struct text *out, const struct verdict *v, const char *type, const struct text *body)
 {
 	begin_head(out, v->status, v->retry_s);
+	if (v->status == 401)
+		text_format(out, "WWW-Authenticate: %s\r\n", v->challenge);
 	text_string(out, "Cache-Control: no-store\r\n");
 	end_head(out, type, body->length);
 	if (!v->head_only)

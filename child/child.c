@@ -36,7 +36,7 @@
 #define RETURN_MAX_MS 1000 /* ... and after a while */
 #define GIVE_UP_MS 60000   /* without a ticker for so long there will be none */
 
-enum source { SOURCE_CLIENT, SOURCE_BELL, SOURCE_LINE };
+enum source { SOURCE_CLIENT, SOURCE_BELL, SOURCE_LINE, SOURCE_SPAWNER };
 
 static struct child self;
 
@@ -79,7 +79,9 @@ read_client(struct child *c)
 static void
 watch_client(struct child *c)
 {
+	/* While it is decided about the client it is not read; but does it wait? */
 	uint32_t wanted = (may_read(c) ? EPOLLIN : 0) |
+			  (c->phase == PHASE_ASKING ? EPOLLRDHUP : 0) |
 			  (c->out.blocked && !outbound_idle(&c->out) ? EPOLLOUT : 0);
 	struct epoll_event e = {.events = wanted, .data.u32 = SOURCE_CLIENT};
 
@@ -93,7 +95,7 @@ static void
 on_client(struct child *c, uint32_t events)
 {
 	/* Errors are reported whatever was asked for: leave, or they are for ever. */
-	if ((events & (EPOLLERR | EPOLLHUP)) != 0 && !may_read(c))
+	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0 && !may_read(c))
 		c->in.broken = true;
 	if ((events & EPOLLOUT) != 0)
 		outbound_flush(&c->out);
@@ -128,7 +130,7 @@ hear_ticker(struct child *c)
 	case SEAT_DENIED: behind_denied(c, c->seat.retry_s); break;
 	case SEAT_LOST: c->next_return = c->lost_line = clock_ms(); break;
 	case SEAT_EVICTED:
-		if (c->phase == PHASE_HANDSHAKE)
+		if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING)
 			c->in.broken = true;
 		farewell_close_for(c, 1012, "the server was restarted");
 		break;
@@ -150,6 +152,15 @@ find_ticker(struct child *c, uint64_t now)
 	} else {
 		c->next_return = now + (lost < 2000 ? RETURN_MS : RETURN_MAX_MS);
 	}
+}
+
+static void
+watch_spawner(struct child *c)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = SOURCE_SPAWNER};
+
+	if (c->ask.line >= 0)
+		epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->ask.line, &e);
 }
 
 static uint64_t
@@ -177,7 +188,7 @@ until_due(const struct child *c, uint64_t now)
 static bool
 something_to_do(struct child *c)
 {
-	if (c->phase == PHASE_HANDSHAKE)
+	if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING)
 		return load_relaxed(&c->seat.mailbox->stop) != STOP_NOT;
 	return c->phase == PHASE_SERVING && serve_pending(c);
 }
@@ -195,14 +206,14 @@ static void
 wait_for_events(struct child *c)
 {
 	struct slot *slot = c->seat.self;
-	struct epoll_event ready[3];
+	struct epoll_event ready[4];
 	bool pending;
 	int count;
 
 	bell_doze(&slot->asleep);
 	FAULT("child.dozing");
 	pending = something_to_do(c);
-	count = epoll_wait(c->epoll, ready, 3, pending ? 0 : until_due(c, clock_ms()));
+	count = epoll_wait(c->epoll, ready, 4, pending ? 0 : until_due(c, clock_ms()));
 	note_bell(slot);
 	bell_rise(&slot->asleep);
 	FAULT("child.awake");
@@ -215,6 +226,10 @@ wait_for_events(struct child *c)
 			if (c->seat.line >= 0)
 				hear_ticker(c);
 			break;
+		case SOURCE_SPAWNER:
+			if (c->ask.line >= 0)
+				greet_answer(c);
+			break;
 		}
 	}
 }
@@ -226,7 +241,8 @@ obey_before_service(struct child *c)
 	struct verdict down = {
 	    .kind = REQUEST_REFUSED, .status = 503, .reason = "The server is going down."};
 
-	if (c->phase == PHASE_HANDSHAKE && load_acquire(&c->seat.mailbox->stop) != STOP_NOT)
+	if ((c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING) &&
+	    load_acquire(&c->seat.mailbox->stop) != STOP_NOT)
 		farewell_answer(c, &down);
 }
 
@@ -325,6 +341,7 @@ set_up(struct child *c, const struct child_start *start)
 	epoll_ctl(c->epoll, EPOLL_CTL_ADD, start->client, &client);
 	watch_bell(c);
 	watch_line(c);
+	watch_spawner(c);
 	websocket_start(&serve_events, c);
 	c->phase = PHASE_HANDSHAKE;
 	c->phase_deadline = clock_ms() + c->settings->handshake_ms;
@@ -361,9 +378,11 @@ child_run(const struct child_start *start)
 	FAULT("child.forked");
 	stand_apart(&own);
 	c->settings = own.settings;
+	c->start = &own;
 	c->peer = own.peer;
 	behind_start(c);
 	take_seat(c, &own);
+	ask_connect(&c->ask, c->settings, own.header);
 	close(own.parts);
 	if (own.hold >= 0)
 		close(own.hold);

@@ -27,16 +27,20 @@ enum child_header { HEADER_NONE, HEADER_X_FORWARDED_FOR, HEADER_FORWARDED };
 
 /* What the operator chose and a child needs to know; fixed before the first fork. */
 struct child_settings {
-	const char *name;        /* of the instance */
-	const char *origin;      /* --origin: a list as in origin.h */
-	uint32_t max_packet;     /* bytes */
-	uint32_t max_properties; /* bytes */
-	uint32_t backlog;        /* bytes kept for a slow client before it is closed */
-	uint32_t ping_ms;        /* between pings */
-	uint32_t handshake_ms;   /* for the whole request */
-	uint32_t rate;           /* frames a second; 0: no limit */
-	uint32_t rate_bytes;     /* bytes a second; 0: no limit */
-	uint32_t rate_burst;     /* seconds of it at once */
+	const char *name;         /* of the instance */
+	const char *origin;       /* --origin: a list as in origin.h */
+	uint32_t max_packet;      /* bytes */
+	uint32_t max_properties;  /* bytes */
+	uint32_t backlog;         /* bytes kept for a slow client before it is closed */
+	uint32_t ping_ms;         /* between pings */
+	uint32_t handshake_ms;    /* for the whole request */
+	uint32_t hook_ms;         /* for --on-connect to answer; 0: there is none */
+	const char *hook_headers; /* --hook-headers: names with commas */
+	const char
+	    *reserved; /* --reserved: of names that it alone sets; NULL: it is not there */
+	uint32_t rate; /* frames a second; 0: no limit */
+	uint32_t rate_bytes; /* bytes a second; 0: no limit */
+	uint32_t rate_burst; /* seconds of it at once */
 	/* --status-from: who may see the pages for operators, beside this machine. */
 	struct cidr status_from[CHILD_NETWORKS_MAX];
 	unsigned status_from_count;
@@ -55,6 +59,7 @@ struct child_start {
 	int hold;               /* closed when the child has its slot; or -1 */
 	bool guest;             /* no listener has forked it (server/guest.h) */
 	char peer[PEER_LENGTH]; /* its other end, for people: the client, or a proxy */
+	char own[PEER_LENGTH];  /* this end, in the same form; for hooks */
 };
 
 /* Is a list of origins well formed?  A slip would lock out without a word why. */

@@ -7,6 +7,7 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 #include "answer.h"
+#include "greet.h"
 #include "status.h"
 #include "websocket.h"
 
@@ -43,6 +44,7 @@ enter(struct child *c, enum phase phase, uint64_t limit_ms)
 {
 	c->phase = phase;
 	c->phase_deadline = clock_ms() + limit_ms;
+	ask_close(&c->ask); /* what the spawner may be running for it is not wanted any more */
 	leave_roster(c);
 }
 
@@ -141,6 +143,8 @@ farewell_turn(struct child *c, uint64_t now)
 {
 	if (c->phase == PHASE_HANDSHAKE && now >= c->phase_deadline)
 		answer_late(c);
+	if (c->phase == PHASE_ASKING && now >= c->phase_deadline)
+		greet_late(c);
 	if (c->phase == PHASE_CLOSING) {
 		if (!outbound_idle(&c->out) && !c->out.blocked)
 			outbound_flush(&c->out);
@@ -149,7 +153,8 @@ farewell_turn(struct child *c, uint64_t now)
 			enter(c, PHASE_LINGERING, LINGER_MS);
 		}
 	}
-	if (c->phase == PHASE_HANDSHAKE && (c->in.ended || c->in.broken))
+	if ((c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING) &&
+	    (c->in.ended || c->in.broken))
 		c->exit = judge_handshake(c, false);
 	if (c->in.broken || c->out.broken || now >= c->phase_deadline ||
 	    (c->in.ended && c->phase != PHASE_CLOSING))

@@ -1,5 +1,10 @@
 #include "greet.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "../shm/clock.h"
+#include "../shm/log.h"
 #include "../shm/session_log.h"
 #include "farewell.h"
 #include "request.h"
@@ -27,10 +32,108 @@ open_client(struct child *c)
 	session_log_open(&session);
 }
 
+/* 101, and what follows from it. */
+static void
+let_in(struct child *c)
+{
+	c->phase = PHASE_HANDSHAKE;
+	websocket_feed(c->ask.upgrade, c->ask.upgrade_length);
+	if (c->phase == PHASE_SERVING)
+		open_client(c);
+}
+
+static void
+refuse(struct child *c, int status, const char *reason, const char *challenge)
+{
+	struct verdict v = {.kind = REQUEST_REFUSED, .status = status};
+
+	snprintf(v.reason, sizeof(v.reason), "%s", reason);
+	snprintf(v.challenge, sizeof(v.challenge), "%s", challenge);
+	farewell_answer(c, &v);
+}
+
+/* Nobody decides: the client may come again. */
+static void
+refuse_undecided(struct child *c, const char *reason)
+{
+	count_add(&c->seat.self->counters.hooks_failed, 1);
+	refuse(c, 503, reason, "");
+}
+
+static void
+ask(struct child *c, const struct request *request)
+{
+	if (!ask_send(&c->ask, &c->seat, c->start, request)) {
+		refuse_undecided(c, "There is nobody who could decide about this client.");
+		return;
+	}
+	c->phase = PHASE_ASKING;
+	c->phase_deadline = clock_ms() + ask_wait_ms(c->settings);
+}
+
+void
+greet_late(struct child *c)
+{
+	refuse_undecided(c, "It took too long to decide about this client.");
+}
+
+/* Initial properties, which the client cannot change. */
+static void
+admit(struct child *c, const struct text *text)
+{
+	struct span object = {text->bytes, text->length};
+	struct violation v;
+
+	if (text->length > 0 && !session_grant(&c->session, &c->seat, object, &v)) {
+		log_warning("hook-useless", "slot=%u peer=%s why=\"%s\"", c->seat.slot, c->peer,
+		    v.reason);
+		refuse_undecided(c, "What was decided about this client cannot be used.");
+		return;
+	}
+	count_add(&c->seat.self->counters.hooks_admitted, 1);
+	ask_close(&c->ask);
+	let_in(c);
+}
+
+static void
+obey(struct child *c, enum hook_verdict verdict, const struct text *text)
+{
+	const char *reason = text->bytes;
+
+	if (verdict == HOOK_FORBIDDEN || verdict == HOOK_UNAUTHORIZED)
+		count_add(&c->seat.self->counters.hooks_refused, 1);
+	switch (verdict) {
+	case HOOK_ADMITTED: admit(c, text); break;
+	case HOOK_FORBIDDEN: refuse(c, 403, reason, ""); break;
+	case HOOK_UNAUTHORIZED:
+		refuse(c, 401, reason + strnlen(reason, text->length - 1) + 1, reason);
+		break;
+	case HOOK_BUSY: refuse_undecided(c, "Too many clients wait to be let in."); break;
+	default: refuse_undecided(c, "It could not be decided about this client."); break;
+	}
+}
+
+void
+greet_answer(struct child *c)
+{
+	struct text text = {0};
+	enum hook_verdict verdict = HOOK_FAULT;
+
+	if (c->phase != PHASE_ASKING) {
+		ask_close(&c->ask);
+		return;
+	}
+	switch (ask_hear(&c->ask, &verdict, &text)) {
+	case ASK_QUIET: break;
+	case ASK_LOST:
+	case ASK_ANSWERED: obey(c, verdict, &text); break;
+	}
+	text_clear(&text, 0);
+}
+
 void
 greet_request(struct child *c)
 {
-	char upgrade[REQUEST_UPGRADE_MAX];
 	struct request request;
 	struct verdict verdict = {.kind = REQUEST_REFUSED,
 	    .status = 431,
@@ -56,8 +159,10 @@ greet_request(struct child *c)
 		farewell_answer(c, &verdict);
 		return;
 	}
-	length = request_upgrade(&request, websocket_subprotocols, upgrade);
-	websocket_feed(upgrade, length);
-	if (c->phase == PHASE_SERVING)
-		open_client(c);
+	c->ask.upgrade_length =
+	    request_upgrade(&request, websocket_subprotocols, c->ask.upgrade);
+	if (c->settings->hook_ms == 0)
+		let_in(c);
+	else
+		ask(c, &request);
 }

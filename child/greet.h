@@ -9,4 +9,10 @@
 /* Bytes came during the handshake: if they make a whole request, answer it. */
 void greet_request(struct child *c);
 
+/* The spawner has something to say about it. */
+void greet_answer(struct child *c);
+
+/* The client does not wait, or time is over. */
+void greet_late(struct child *c);
+
 #endif

@@ -72,6 +72,26 @@ apply(struct properties *p, struct span key, struct span value, struct text *scr
 	return json_object_setn_new_nocheck(p->next_members, scratch->bytes, length, kept);
 }
 
+/* Is there a name with the reserved prefix, however it is written? */
+static bool
+touches_reserved(const struct properties *p, struct span object)
+{
+	size_t prefix = p->reserved != NULL ? strlen(p->reserved) : 0;
+	struct text scratch = {0};
+	struct span key, value;
+	bool found = false;
+
+	while (prefix > 0 && !found && span_next_member(&object, &key, &value)) {
+		text_clear(&scratch, KEEP);
+		/* What cannot be looked at is not let through. */
+		found = !text_reserve(&scratch, key.length) ||
+			(span_decode(key, scratch.bytes) >= prefix &&
+			    memcmp(scratch.bytes, p->reserved, prefix) == 0);
+	}
+	text_clear(&scratch, 0);
+	return found;
+}
+
 static int
 apply_all(struct properties *p, struct span object)
 {
@@ -124,6 +144,12 @@ properties_merge(struct properties *p, struct span object, uint32_t max, struct 
 {
 	if (*object.at != '{') {
 		violation_set(v, POLICY, "\"properties\" must be an object");
+		return refuse(p);
+	}
+	if (touches_reserved(p, object)) {
+		violation_set(v, POLICY,
+		    "properties with names that begin with \"%s\" are the server's to set",
+		    p->reserved);
 		return refuse(p);
 	}
 	json_decref(p->next_members); /* of a merge that was not committed */

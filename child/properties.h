@@ -25,6 +25,7 @@ struct properties {
 	struct text text; /* all of it as one JSON object, or empty if none was ever set */
 	json_t *next_members;
 	struct text next_text;
+	const char *reserved; /* names that begin so are not the client's to set; or NULL */
 };
 
 enum properties_result {

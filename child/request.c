@@ -87,6 +87,7 @@ parse_first_line(struct request *r, struct span line, struct verdict *v)
 			return refuse(
 			    v, 400, "There is a byte in the target that must be escaped.");
 	r->path = fields_cut(&target, '?');
+	r->query = target;
 	return true;
 }
 

@@ -31,7 +31,8 @@ struct request_header {
 
 struct request {
 	struct span method;
-	struct span path; /* without a query */
+	struct span path;  /* without a query */
+	struct span query; /* without the question mark */
 	unsigned count;
 	struct request_header headers[REQUEST_HEADERS_MAX];
 };
@@ -53,6 +54,7 @@ struct verdict {
 	int status;                  /* of the answer */
 	uint32_t retry_s;            /* with 503: when to come again; 0: soon */
 	char reason[200];            /* a sentence for a developer */
+	char challenge[160];         /* 401: how the client may say who it is */
 };
 
 /*

@@ -16,6 +16,7 @@ on_opened(void *user)
 
 	c->phase = PHASE_SERVING;
 	c->phase_deadline = NEVER;
+	c->session.properties.reserved = c->settings->reserved;
 	c->opened = c->last_pong = clock_ms();
 	c->next_ping = c->opened + c->settings->ping_ms;
 	c->in.frames.binary = websocket_is_echo();

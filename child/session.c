@@ -68,6 +68,22 @@ session_packet(
 	return SESSION_DONE;
 }
 
+bool
+session_grant(struct session *n, struct seat *s, struct span object, struct violation *v)
+{
+	const struct text *text = &n->properties.next_text;
+
+	switch (properties_merge(&n->properties, object, n->max_properties, v)) {
+	case PROPERTIES_REFUSED: return false;
+	case PROPERTIES_SAME: return true;
+	case PROPERTIES_CHANGED: break;
+	}
+	slot_write(s->self, s->header->layout.buffer_size, text->bytes, (uint32_t)text->length);
+	slot_flip(s->self);
+	properties_commit(&n->properties);
+	return true;
+}
+
 void
 session_ring(struct session *n, struct seat *s)
 {

@@ -33,6 +33,12 @@ enum session_result {
 enum session_result session_packet(
     struct session *n, struct seat *s, const char *text, size_t length, struct violation *v);
 
+/*
+ * Properties that the client has from the start: object was checked.  Nobody but
+ * this child looks at them before seat_open().  False: *v says why not.
+ */
+bool session_grant(struct session *n, struct seat *s, struct span object, struct violation *v);
+
 /* Tell the ticker about what was posted. */
 void session_ring(struct session *n, struct seat *s);
 

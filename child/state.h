@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "../shm/session_log.h"
+#include "ask.h"
 #include "behind.h"
 #include "child.h"
 #include "inbound.h"
@@ -32,6 +33,7 @@
 
 enum phase {
 	PHASE_HANDSHAKE, /* the request is collected, judged, answered */
+	PHASE_ASKING,    /* the operator's program decides (ask.h) */
 	PHASE_SERVING,   /* frames in, ticks and mail out */
 	PHASE_CLOSING,   /* a close frame or an HTTP answer is on its way out */
 	PHASE_LINGERING, /* our half is shut; what still comes is thrown away */
@@ -40,6 +42,7 @@ enum phase {
 
 struct child {
 	const struct child_settings *settings;
+	const struct child_start *start;
 	const char *peer; /* the client's address, for whoever asks for it ... */
 	const char *via;  /* ... as this trusted proxy has told it; or empty */
 	struct behind behind;
@@ -65,6 +68,7 @@ struct child {
 	char reason[124];
 
 	struct seat seat;
+	struct ask ask;
 	struct rate rate;
 	struct outbound out;
 	struct roster roster;

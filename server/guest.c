@@ -9,6 +9,7 @@
 #include "../shm/register.h"
 #include "host.h"
 #include "latch.h"
+#include "sockets.h"
 #include "spawn.h"
 
 #define PATIENCE_MS 10000 /* for others who begin or end an instance */
@@ -83,6 +84,7 @@ guest_run(const struct options *options, const struct inherit *given)
 
 	options_child(options, &settings);
 	memcpy(start.peer, given->peer, PEER_LENGTH);
+	sockets_own_name(start.client, start.own);
 	start.hold = enter_instance(&segment, &start.parts, options);
 	if (start.hold < 0) {
 		log_error("no-instance", "peer=%s errno=\"%s\"", start.peer, strerror(errno));

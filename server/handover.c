@@ -24,6 +24,8 @@ mark_all(const struct handover *h, int flags)
 	mark(h->bequest.bell, flags);
 	mark(h->bequest.segment, flags);
 	mark(h->bequest.line, flags);
+	mark(h->hooks, flags);
+	mark(h->spawner, flags);
 	for (unsigned i = 0; i < h->ports.count; i++)
 		mark(h->ports.all[i].fd, flags);
 }
@@ -41,6 +43,11 @@ handover_leave(const struct handover *h)
 	    (int)getpid(), b->registration, b->bell, b->segment, b->line, (int)b->pid,
 	    b->started, h->children.running, (unsigned long long)h->children.ended,
 	    (unsigned long long)h->children.killed, h->host, h->inetd, h->syslog);
+	used += snprintf(text + used, sizeof(text) - (size_t)used, "hooks %d\nspawner %d\n",
+	    h->hooks, h->spawner);
+	for (unsigned i = 0; i < SPAWN_HELPERS_MAX; i++)
+		used += snprintf(text + used, sizeof(text) - (size_t)used, "helper %d\n",
+		    (int)h->children.helpers[i]);
 	for (unsigned i = 0; i < h->ports.count; i++)
 		used += snprintf(text + used, sizeof(text) - (size_t)used, "port %d %d %s\n",
 		    h->ports.all[i].fd, h->ports.all[i].given, h->ports.all[i].address);
@@ -79,7 +86,8 @@ take_line(struct handover *h, const char *key, const char *value)
 		const char *key;
 		int *number;
 	} numbers[] = {{"registration", &b->registration}, {"bell", &b->bell},
-	    {"segment", &b->segment}, {"line", &b->line}, {"ticker", &b->pid}};
+	    {"segment", &b->segment}, {"line", &b->line}, {"ticker", &b->pid},
+	    {"hooks", &h->hooks}, {"spawner", &h->spawner}};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (strcmp(key, numbers[i].key) == 0)
@@ -92,6 +100,8 @@ take_line(struct handover *h, const char *key, const char *value)
 		h->children.ended = (uint64_t)n;
 	else if (strcmp(key, "killed") == 0)
 		h->children.killed = (uint64_t)n;
+	else if (strcmp(key, "helper") == 0)
+		spawn_helper(&h->children, (pid_t)n);
 	else if (strcmp(key, "host") == 0)
 		h->host = n != 0;
 	else if (strcmp(key, "inetd") == 0)
@@ -111,6 +121,7 @@ handover_take(struct handover *h)
 
 	memset(h, 0, sizeof(*h));
 	h->bequest = (struct instance_bequest){-1, -1, -1, -1, 0, 0};
+	h->hooks = h->spawner = -1;
 	if (found == NULL)
 		return false;
 	snprintf(text, sizeof(text), "%s", found);

@@ -24,6 +24,8 @@ struct handover {
 	struct instance_bequest bequest;
 	struct ports ports;
 	struct spawn_counts children;
+	int hooks; /* sockets of hooks.h; -1: there are none */
+	int spawner;
 	bool host; /* as in listening.h */
 	bool inetd;
 	bool syslog; /* where its lines went */

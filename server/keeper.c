@@ -10,6 +10,7 @@
 
 #include "../shm/clock.h"
 #include "../shm/fault.h"
+#include "../shm/hook.h"
 #include "../shm/log.h"
 #include "../shm/register.h"
 #include "ticker.h"
@@ -46,7 +47,8 @@ become_ticker(const struct keeper *k)
 	    .version = o->app_version,
 	    .group = o->group,
 	    .tick_ms = o->tick_ms,
-	    .claim_ms = o->handshake_ms + CLAIM_EXTRA_MS,
+	    .claim_ms = o->handshake_ms + CLAIM_EXTRA_MS +
+			(o->on_connect != NULL ? o->hook_ms + HOOK_QUEUE_MS : 0),
 	    .door = k->door,
 	    .hung_ms = o->hung_ms,
 	    .registration = k->registration,

@@ -74,10 +74,21 @@ lifetime_ticker(struct listener *l)
 	case KEEPER_READY:
 		l->restart_ms = 0; /* it may be one that another listener started */
 		listening_map_front(l);
+		listening_follow_hooks(l);
 		spawn_limit(&l->settings, header_of(l));
+		/* The one before may not have heard it. */
+		if (l->phase == PHASE_DRAINING)
+			keeper_drain(&l->keeper, 0);
 		break;
 	case KEEPER_LOST: schedule_restart(l); break;
 	}
+}
+
+void
+lifetime_spawner(struct listener *l)
+{
+	if (l->hooks.line >= 0)
+		hooks_lost(&l->hooks, clock_ms());
 }
 
 /* Is no slot in use? */
@@ -205,6 +216,8 @@ hand_over(struct listener *l)
 	    .bequest = {k->registration, k->bell, k->parts, k->line, k->pid, k->started},
 	    .ports = l->ports,
 	    .children = l->children,
+	    .hooks = l->hooks.socket,
+	    .spawner = l->hooks.line,
 	    .host = l->host,
 	    .inetd = l->inetd,
 	    .syslog = log_descriptor() != STDERR_FILENO,
@@ -258,10 +271,21 @@ lifetime_signal(struct listener *l)
 	listening_show_counts(l);
 }
 
+/* Neither is there a ticker any more, nor will there be one. */
+static bool
+is_deserted(const struct listener *l)
+{
+	return l->phase != PHASE_SERVING && l->keeper.line < 0 && !wants_ticker(l);
+}
+
 void
 lifetime_turn(struct listener *l, uint64_t now)
 {
 	restart_ticker(l, now);
+	if (is_deserted(l))
+		hooks_end(&l->hooks);
+	else if (hooks_turn(&l->hooks, header_of(l), now))
+		listening_watch_hooks(l);
 	look_for_clients(l, now);
 	announce_alive(&l->announce, now);
 }
@@ -277,6 +301,7 @@ lifetime_until(const struct listener *l, uint64_t now)
 {
 	uint64_t due = earliest(l->announce.next_ms, l->over_ms);
 
+	due = earliest(due, l->hooks.restart_ms);
 	if (wants_ticker(l))
 		due = earliest(due, l->restart_ms);
 	if (l->phase == PHASE_SERVING)
@@ -286,12 +311,15 @@ lifetime_until(const struct listener *l, uint64_t now)
 	return due > now ? (int)(due - now) : 0;
 }
 
-/* Draining and leaving are over when the ticker has ended, or when that takes too long. */
+/*
+ * Draining and leaving are over when the ticker has ended, and the spawner with
+ * what there was to do for it; or when that takes too long.
+ */
 bool
 lifetime_is_over(const struct listener *l, uint64_t now)
 {
-	return l->phase != PHASE_SERVING &&
-	       ((l->keeper.line < 0 && !wants_ticker(l)) || now >= l->over_ms);
+	return (is_deserted(l) && l->hooks.line < 0) ||
+	       (l->phase != PHASE_SERVING && now >= l->over_ms);
 }
 
 /* It may have been killed just now: then it has not tidied up. */

@@ -19,6 +19,7 @@ int lifetime_signals(void);
 void lifetime_signal(struct listener *l);
 void lifetime_ticker(struct listener *l);
 void lifetime_upgrade(struct listener *l);
+void lifetime_spawner(struct listener *l);
 
 /* Whatever is due by now. */
 void lifetime_turn(struct listener *l, uint64_t now_ms);

@@ -118,6 +118,8 @@ serve_connection(
 		source.known = false;
 	if (!admit(l, client, &source))
 		return;
+	if (l->settings.hook_ms != 0)
+		sockets_own_name(client, start.own);
 	if ((pid = spawn_child(&l->children, &start)) < 0) {
 		LISTENING_COUNT(l, fork_failed);
 		log_error("fork-failed", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
@@ -186,6 +188,8 @@ take_over(struct listener *l, const struct listener_start *start)
 	if (instance_take_over(&l->keeper, &bequest, &retired) < 0)
 		return -1;
 	if (retired)
+		hooks_leave(&l->hooks);
+	if (retired)
 		l->children.running += bequest.pid != 0; /* its ticker is one of many now */
 	else if (start->handover != NULL) {
 		l->replacing = true;
@@ -218,6 +222,9 @@ prepare(struct listener *l, const struct listener_start *start)
 	l->options = start->options;
 	l->host = start->host;
 	l->inetd = start->given->inetd;
+	hooks_prepare(&l->hooks, l->options,
+	    start->handover != NULL ? start->handover->hooks : -1,
+	    start->handover != NULL ? start->handover->spawner : -1);
 	if (start->handover != NULL) {
 		l->host = start->handover->host;
 		l->inetd = start->handover->inetd;
@@ -257,6 +264,7 @@ set_up(struct listener *l, const struct listener_start *start)
 	listening_show_counts(l);
 	listening_watch(l, l->signals, SOURCE_SIGNAL, 0);
 	listening_watch(l, l->keeper.line, SOURCE_TICKER, 0);
+	listening_follow_hooks(l);
 	accept_or_not(l);
 	set_title(l);
 	return EXIT_FINE;
@@ -270,6 +278,7 @@ dispatch(struct listener *l, enum listening_source source, unsigned number)
 	case SOURCE_TICKER: lifetime_ticker(l); break;
 	case SOURCE_SOCKET: on_socket(l, number); break;
 	case SOURCE_UPGRADE: lifetime_upgrade(l); break;
+	case SOURCE_SPAWNER: lifetime_spawner(l); break;
 	}
 }
 

@@ -31,6 +31,21 @@ listening_map_front(struct listener *l)
 }
 
 void
+listening_watch_hooks(struct listener *l)
+{
+	spawn_helper(&l->children, l->hooks.pid);
+	listening_watch(l, l->hooks.line, SOURCE_SPAWNER, 0);
+	listening_show_counts(l);
+}
+
+void
+listening_follow_hooks(struct listener *l)
+{
+	if (hooks_follow(&l->hooks, l->keeper.segment.header))
+		listening_watch_hooks(l);
+}
+
+void
 listening_show_counts(struct listener *l)
 {
 	if (l->front == NULL)
@@ -39,4 +54,5 @@ listening_show_counts(struct listener *l)
 	store_relaxed(&l->front->counters.children_killed, l->children.killed);
 	store_relaxed(&l->front->counters.penalties, l->children.fined);
 	store_relaxed(&l->front->counters.tickers_started, l->keeper.started);
+	store_relaxed(&l->front->counters.hooks_spawners, l->hooks.started);
 }

@@ -11,13 +11,20 @@
 
 #include "admission.h"
 #include "announce.h"
+#include "hooks.h"
 #include "keeper.h"
 #include "listener.h"
 #include "ports.h"
 #include "spawn.h"
 #include "upgrade.h"
 
-enum listening_source { SOURCE_SIGNAL, SOURCE_TICKER, SOURCE_SOCKET, SOURCE_UPGRADE };
+enum listening_source {
+	SOURCE_SIGNAL,
+	SOURCE_TICKER,
+	SOURCE_SOCKET,
+	SOURCE_UPGRADE,
+	SOURCE_SPAWNER,
+};
 
 enum listening_phase {
 	PHASE_SERVING,
@@ -29,6 +36,7 @@ struct listener {
 	const struct options *options;
 	struct child_settings settings;
 	struct keeper keeper;
+	struct hooks hooks;
 	struct spawn_counts children;
 	struct admission admission;
 	struct ports ports;
@@ -58,6 +66,12 @@ void listening_watch(struct listener *l, int fd, enum listening_source source, u
 
 /* The segment is (another) one: map the page that is the listener's. */
 void listening_map_front(struct listener *l);
+
+/* And have a spawner that sees it, if one is wanted. */
+void listening_follow_hooks(struct listener *l);
+
+/* There is another spawner. */
+void listening_watch_hooks(struct listener *l);
 
 /* Write there what is counted elsewhere. */
 void listening_show_counts(struct listener *l);

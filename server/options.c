@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../shm/log.h"
 #include "../shm/segment.h"
+#include "cgi.h"
 #include "group.h"
 #include "conf.h"
 #include "rows.h"
@@ -281,6 +283,44 @@ sandbox_named(const char *name, enum child_sandbox *sandbox)
 	return false;
 }
 
+/* It is run as it is: no shell, no arguments, no search. */
+static bool
+good_program(const char *name, const char *path)
+{
+	if (path == NULL || (*path == '/' && access(path, X_OK) == 0))
+		return true;
+	options_complain("--%s: \"%s\" is no program with its whole path", name, path);
+	return false;
+}
+
+/* What can stand in a name of a property, and in a sentence, as it is. */
+static bool
+good_prefix(const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	for (size_t i = 0; i < length; i++)
+		if (prefix[i] <= 0x20 || prefix[i] >= 0x7f || strchr("\"\\", prefix[i]) != NULL)
+			return false;
+	return length > 0 && length <= 32;
+}
+
+static bool
+good_hooks(const struct options *o)
+{
+	if (!good_program("on-connect", o->on_connect) ||
+	    !good_program("on-close", o->on_close))
+		return false;
+	if (!good_prefix(o->reserved)) {
+		options_complain("--reserved: 1 to 32 letters, digits or signs, as in auth.");
+		return false;
+	}
+	if (cgi_headers_good(o->hook_headers))
+		return true;
+	options_complain("--hook-headers: names of headers with commas; Proxy is none of them");
+	return false;
+}
+
 /* What only shows when all is there. */
 static bool
 is_sound(const struct options *o)
@@ -324,6 +364,8 @@ is_sound(const struct options *o)
 				 "https://example.org:8443");
 		return false;
 	}
+	if (!good_hooks(o))
+		return false;
 	options_limits(o, &limits);
 	if (layout_compute(&limits, &layout) < 0) {
 		options_complain("these limits need too much address space together");
@@ -393,6 +435,9 @@ options_child(const struct options *o, struct child_settings *settings)
 	settings->backlog = o->backlog;
 	settings->ping_ms = o->ping_ms;
 	settings->handshake_ms = o->handshake_ms;
+	settings->hook_ms = o->on_connect != NULL ? o->hook_ms : 0;
+	settings->hook_headers = o->hook_headers;
+	settings->reserved = o->on_connect != NULL ? o->reserved : NULL;
 	settings->rate = o->rate;
 	settings->rate_bytes = o->rate_bytes;
 	settings->rate_burst = o->rate_burst;

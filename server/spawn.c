@@ -59,14 +59,37 @@ spawn_limit(struct child_settings *settings, const struct header *header)
 	settings->max_properties = l->max_properties;
 }
 
+/* The first of them; 0 is a place that is free. */
+static pid_t *
+find_helper(struct spawn_counts *n, pid_t pid)
+{
+	for (int i = 0; i < SPAWN_HELPERS_MAX; i++)
+		if (n->helpers[i] == pid)
+			return &n->helpers[i];
+	return NULL;
+}
+
+void
+spawn_helper(struct spawn_counts *n, pid_t pid)
+{
+	pid_t *place = find_helper(n, 0);
+
+	if (place != NULL)
+		*place = pid;
+}
+
 bool
 spawn_reap(struct spawn_counts *n, struct admission *admission, pid_t other, int *status)
 {
 	bool found = false;
+	pid_t pid, *helper;
 	int how;
-	pid_t pid;
 
 	while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+		if ((helper = find_helper(n, pid)) != NULL) {
+			*helper = 0;
+			continue;
+		}
 		if (pid == other) {
 			found = true;
 			*status = how;
