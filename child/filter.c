@@ -64,7 +64,6 @@ struct rule {
 #define LINE_TYPE (SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK)
 #define NO_CODE (~(scmp_datum_t)(PROT_READ | PROT_WRITE))
 #define MAP_KIND (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
-#define FUTEX_KIND ((uint32_t)FUTEX_CMD_MASK)
 
 static const struct rule exact[] = {
     /*
@@ -80,10 +79,9 @@ static const struct rule exact[] = {
     {SCMP_SYS(sendmsg), 1, {BITS(2, MSG_FASTOPEN, 0)}},
     /* Private memory without a file and without code, and over nothing that is there. */
     {SCMP_SYS(mmap), 2, {BITS(2, NO_CODE, 0), BITS(3, MAP_KIND, MAP_PRIVATE | MAP_ANONYMOUS)}},
-    /* The waiting room of the lock (sem_clockwait(3), sem_post(3)). */
-    {SCMP_SYS(futex), 1, {BITS(1, FUTEX_KIND, FUTEX_WAKE)}},
-    {SCMP_SYS(futex), 1, {BITS(1, FUTEX_KIND, FUTEX_WAIT)}},
-    {SCMP_SYS(futex), 1, {BITS(1, FUTEX_KIND, FUTEX_WAIT_BITSET)}},
+    /* The waiting room of the lock (../shm/lock.c). */
+    {SCMP_SYS(futex), 1, {IS(1, FUTEX_WAKE)}},
+    {SCMP_SYS(futex), 1, {IS(1, FUTEX_WAIT)}},
 };
 
 /* A call that this architecture does not have needs no rule. */

@@ -126,6 +126,7 @@ find_parts(struct seat *s)
 	s->commons = segment_commons(s->header);
 	s->self = segment_slot(s->header, s->slot);
 	lock_introduce(&s->user, &s->commons->lock, s->slot, s->generation);
+	lock_register(&s->user, &s->self->badge, &s->header->closed);
 }
 
 enum seat_answer

@@ -53,7 +53,6 @@ handle_packet(struct child *c, const char *bytes, size_t length)
 	}
 	c->waiting = session_packet(&c->session, &c->seat, bytes, length, &v);
 	switch (c->waiting) {
-	case SESSION_WAIT_LOCK:
 	case SESSION_WAIT_ROOM:
 		c->packet = bytes;
 		c->packet_length = length;
@@ -272,8 +271,7 @@ serve_turn(struct child *c, uint64_t now)
 bool
 serve_pending(struct child *c)
 {
-	return c->waiting == SESSION_WAIT_LOCK ||
-	       (c->waiting == SESSION_WAIT_ROOM && outbox_moved(&c->seat)) ||
+	return (c->waiting == SESSION_WAIT_ROOM && outbox_moved(&c->seat)) ||
 	       load_relaxed(&c->seat.mailbox->stop) != STOP_NOT ||
 	       roster_pending(&c->roster, &c->seat, &c->out) ||
 	       mailbag_pending(&c->mailbag, &c->seat);

@@ -3,8 +3,12 @@
 #include "../shm/clock.h"
 #include "outbox.h"
 
-/* New properties for everybody to see: written aside, then flipped under the lock. */
-static enum session_result
+/*
+ * New properties for everybody to see: written aside, then flipped.  Who does not
+ * get the lock does without: only the ring needs it, and that only says where to
+ * look, which the ticker finds out by itself.
+ */
+static void
 publish(struct session *n, struct seat *s)
 {
 	const struct text *text = &n->properties.next_text;
@@ -18,16 +22,15 @@ publish(struct session *n, struct seat *s)
 	histogram_add(&s->self->histograms.lock_wait, waited ? clock_us() - start : 0);
 	if (waited)
 		count_add(&s->self->counters.lock_waits, 1);
-	if (!got)
-		return SESSION_WAIT_LOCK;
 	slot_flip(s->self);
-	/* A full ring has set its mark: the ticker will look everywhere. */
-	(void)ring_append(&s->commons->ring, s->commons->changes, layout->ring_count, s->slot,
-	    s->generation, CHANGE_PROPERTIES);
-	(void)lock_release(&s->user);
+	if (got) {
+		/* A full ring has set its mark: the ticker will look everywhere. */
+		(void)ring_append(&s->commons->ring, s->commons->changes, layout->ring_count,
+		    s->slot, s->generation, CHANGE_PROPERTIES);
+		(void)lock_release(&s->user);
+	}
 	properties_commit(&n->properties);
 	count_add(&s->self->counters.properties_set, 1);
-	return SESSION_DONE;
 }
 
 static enum session_result
@@ -39,9 +42,10 @@ server_part(struct session *n, struct seat *s, const struct packet *p, struct vi
 	}
 	switch (properties_merge(&n->properties, p->value, n->max_properties, v)) {
 	case PROPERTIES_REFUSED: return SESSION_REFUSED;
-	case PROPERTIES_CHANGED: return publish(n, s);
-	default: return SESSION_DONE;
+	case PROPERTIES_CHANGED: publish(n, s); break;
+	default: break;
 	}
+	return SESSION_DONE;
 }
 
 enum session_result

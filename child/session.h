@@ -21,7 +21,6 @@ struct session {
 
 enum session_result {
 	SESSION_DONE,
-	SESSION_WAIT_LOCK, /* somebody holds the lock: again soon */
 	SESSION_WAIT_ROOM, /* the outbox is full: again when the ticker has rung */
 	SESSION_REFUSED,   /* *v says which rule was broken */
 };

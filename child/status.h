@@ -28,6 +28,6 @@ void status_judge(const struct request *r, const struct child_settings *settings
     const char *peer, const char *via, struct verdict *verdict);
 
 /* Append the answer to a request that was judged REQUEST_STATUS. */
-void status_write(struct text *out, const struct seat *s, const struct verdict *verdict);
+void status_write(struct text *out, struct seat *s, const struct verdict *verdict);
 
 #endif

@@ -10,6 +10,7 @@
 #include "../shm/snapshot.h"
 #include "../shm/token.h"
 #include "bells.h"
+#include "commons.h"
 #include "departure.h"
 #include "drain.h"
 #include "post.h"
@@ -203,6 +204,7 @@ adopt_segment(struct ticker *t)
 
 	t->back_ms = now_ms + WATCH_BACK_MS;
 	take_its_lock(t);
+	commons_adopt(t, now_ms);
 	for (uint32_t slot = t->max_clients; slot-- > 0;)
 		adopt_entry(t, slot, now_ms);
 	FAULT("adopt.seated");

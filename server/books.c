@@ -170,8 +170,7 @@ books_look(struct ticker *t, uint32_t slot)
 void
 books_mark_outbox(struct ticker *t, uint32_t slot)
 {
-	atomic_fetch_or_explicit(
-	    &t->commons->dirty[slot / 64], 1ULL << (slot % 64), memory_order_relaxed);
+	t->marks[slot / 64] |= 1ULL << (slot % 64);
 }
 
 void

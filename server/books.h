@@ -63,7 +63,9 @@ struct client {
 	uint32_t said;         /* messages on this life line */
 	uint32_t
 	    asked; /* 1 + place of the listener that is asked about its client's address; or 0 */
-	uint32_t rank; /* its place in t->order when the newest snapshot was made */
+	uint32_t rank;      /* its place in t->order when the newest snapshot was made */
+	uint64_t inside_ms; /* since when it is in the closed commons; 0: it is not */
+	bool barred; /* it was out of the closed commons when their pages were given back */
 	bool open;
 	bool told;    /* its child has said whose address its client's is */
 	bool look;    /* its properties are to be read at the next tick */
@@ -152,6 +154,8 @@ struct ticker {
 	char *frame;             /* the frame that is being delivered */
 	unsigned char (*targets)[MAIL_TOKEN];
 	uint32_t targets_max;
+	/* As commons.dirty, but our own: nobody else can erase them. */
+	uint64_t marks[(LAYOUT_CLIENTS_MAX + 63) / 64];
 	uint32_t scan_word;   /* where the next look at the marks begins */
 	bool rung;            /* somebody rang, and no mark was found since then */
 	uint64_t marked_ms;   /* when all outboxes were looked at, marked or not */
@@ -162,6 +166,13 @@ struct ticker {
 	uint64_t back_ms;   /* until when children of the time before us may come back */
 	uint64_t lock_name; /* who held the lock when we last looked */
 	uint64_t lock_since_ms;
+	uint64_t starved_ms;     /* since when no tick has got the lock; 0: the last one has */
+	_Atomic uint64_t badge;  /* ours, which nobody reads */
+	uint64_t ring_head;      /* of the change ring, when we last looked */
+	uint64_t spoilt_ms;      /* when the commons were found to be spoilt; 0: never */
+	uint64_t touched_ms;     /* closed: when somebody touched them last */
+	uint32_t suspect;        /* closed: whom to look at next, in t->seated ... */
+	uint32_t suspect_rounds; /* ... and how often all were looked at */
 };
 
 /* 0, or -1 and errno. */

@@ -15,6 +15,7 @@ count_kill(struct ticker_counters *n, enum kill_reason reason)
 	case KILL_HUNG: count_add(&n->kills_hung, 1); break;
 	case KILL_STALL: count_add(&n->kills_stall, 1); break;
 	case KILL_PIN: count_add(&n->kills_pin, 1); break;
+	case KILL_COMMONS: count_add(&n->kills_commons, 1); break;
 	case KILL_LOST: count_add(&n->kills_lost, 1); break;
 	case KILL_KICK: count_add(&n->kills_kick, 1); break;
 	}

@@ -368,8 +368,10 @@ static void
 scan_word(struct ticker *t, uint32_t word, uint64_t until_us)
 {
 	_Atomic uint64_t *marks = &t->commons->dirty[word];
-	uint64_t bits = atomic_exchange_explicit(marks, 0, memory_order_acq_rel), left = 0;
+	uint64_t bits = atomic_exchange_explicit(marks, 0, memory_order_acq_rel);
+	uint64_t left = 0;
 
+	bits |= t->marks[word];
 	FAULT("post.dirty");
 	for (; bits != 0; bits &= bits - 1) {
 		uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
@@ -383,8 +385,7 @@ scan_word(struct ticker *t, uint32_t word, uint64_t until_us)
 		if (!drain(t, slot, TURN_BYTES))
 			left |= bits & -bits;
 	}
-	if (left != 0)
-		atomic_fetch_or_explicit(marks, left, memory_order_relaxed);
+	t->marks[word] = left;
 }
 
 bool
@@ -397,7 +398,7 @@ post_scan(struct ticker *t, uint64_t until_us)
 	for (uint32_t i = 0; i < words; i++) {
 		uint32_t word = t->scan_word;
 
-		if (load_relaxed(&t->commons->dirty[word]) != 0) {
+		if (load_relaxed(&t->commons->dirty[word]) != 0 || t->marks[word] != 0) {
 			any = true;
 			scan_word(t, word, until_us);
 			if (clock_us() >= until_us)

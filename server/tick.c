@@ -8,6 +8,7 @@
 #include "../shm/log.h"
 #include "../shm/scan.h"
 #include "bells.h"
+#include "commons.h"
 #include "kill.h"
 #include "post.h"
 #include "render.h"
@@ -29,6 +30,10 @@ take_lock(struct ticker *t)
 	bool waited, taken = lock_take(&t->user, LOCK_WAIT_MS, &waited);
 
 	histogram_add(&t->header->histograms.lock_wait, waited ? clock_us() - start : 0);
+	if (taken)
+		t->starved_ms = 0;
+	else if (t->starved_ms == 0)
+		t->starved_ms = clock_ms();
 	return taken;
 }
 
@@ -199,6 +204,7 @@ tick_run(struct ticker *t, uint64_t now_ms)
 		before_us = cpu_us() - load_relaxed(&n->tick_ring_us);
 	count_add(&n->ticks, 1);
 	store_relaxed(&t->header->tick_boot_ms, clock_boot_ms());
+	commons_watch(t, now_ms);
 	take_changes(t);
 	compare_versions(t);
 	FAULT("tick.taken");

@@ -195,10 +195,11 @@ set_up(struct ticker *t, const struct ticker_start *start)
 		log_error("ticker-setup", "errno=\"%s\"", strerror(errno));
 		return EXIT_SYSTEM;
 	}
-	if (!adopted && lock_make(&t->commons->lock) < 0)
-		return EXIT_SYSTEM;
+	if (!adopted)
+		lock_make(&t->commons->lock);
 	lock_introduce(
 	    &t->user, &t->commons->lock, LOCK_TICKER, load_relaxed(&t->header->tickers) + 1);
+	lock_register(&t->user, &t->badge, &t->header->closed);
 	store_relaxed(&t->header->tickers, load_relaxed(&t->header->tickers) + 1);
 	FAULT("ticker.counted");
 	store_relaxed(&t->header->ticker_pid, (uint32_t)getpid());

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "../shm/clock.h"
-#include "../shm/fault.h"
 #include "../shm/log.h"
 #include "departure.h"
 #include "guard.h"
@@ -13,54 +12,6 @@
 
 /* A pin is too old when its snapshot is this many behind: children copy at two. */
 #define PIN_AGE_MAX 3U
-
-/*
- * What happened later in this tick has a time after now_ms, which was taken at
- * its beginning.
- */
-static uint64_t
-elapsed(uint64_t now_ms, uint64_t since_ms)
-{
-	return now_ms > since_ms ? now_ms - since_ms : 0;
-}
-
-/* The slot of the child whose name this is, if there is such a child. */
-static uint32_t
-holder(const struct ticker *t, uint64_t name)
-{
-	uint32_t slot = lock_name_slot(name);
-
-	if (slot >= t->max_clients ||
-	    load_relaxed(&books_entry(t, slot)->state) == ENTRY_FREE ||
-	    !lock_name_is(name, slot, load_relaxed(&books_entry(t, slot)->generation)))
-		return LAYOUT_NO_SLOT;
-	return slot;
-}
-
-static void
-watch_lock(struct ticker *t, uint64_t now_ms)
-{
-	uint64_t name = load_relaxed(&t->commons->lock.owner);
-	uint32_t slot;
-
-	if (name == 0 || name != t->lock_name) {
-		t->lock_name = name;
-		t->lock_since_ms = now_ms;
-		if (name == 0 || holder(t, name) != LAYOUT_NO_SLOT)
-			return;
-	}
-	if ((slot = holder(t, name)) == LAYOUT_NO_SLOT) {
-		/* Nobody has that name: a dead ticker's, or scribble. */
-		if (lock_break(&t->commons->lock, name)) {
-			FAULT("watch.unlocked");
-			count_add(&t->header->counters.lock_recoveries, 1);
-			log_warning("lock-recovered", "holder=unknown name=%llx",
-			    (unsigned long long)name);
-		}
-	} else if (elapsed(now_ms, t->lock_since_ms) >= WATCH_LOCK_MS) {
-		kill_child(t, slot, KILL_LOCK, "held the lock for too long");
-	}
-}
 
 /* Dead and alive are told apart by its life line; this is about alive and well. */
 static void
@@ -75,10 +26,10 @@ watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
 		if (load_relaxed(&s->heartbeat) != c->heartbeat ||
 		    load_relaxed(&s->asleep) != 0)
 			c->rung_ms = 0;
-		else if (elapsed(now_ms, c->rung_ms) >= t->start.hung_ms)
+		else if (watch_elapsed(now_ms, c->rung_ms) >= t->start.hung_ms)
 			kill_child(t, slot, KILL_HUNG, "does not wake when it is rung");
 	}
-	if (c->wanted_ms != 0 && elapsed(now_ms, c->wanted_ms) >= WATCH_STALL_MS)
+	if (c->wanted_ms != 0 && watch_elapsed(now_ms, c->wanted_ms) >= WATCH_STALL_MS)
 		kill_child(t, slot, KILL_STALL, "does not take its mail");
 	if (c->leave_ms != 0 && now_ms >= c->leave_ms)
 		kill_child(t, slot, KILL_HUNG, "does not come to an end");
@@ -106,14 +57,13 @@ watch_loneliness(struct ticker *t, uint64_t now_ms)
 		t->lonely_ms = 0;
 	else if (t->lonely_ms == 0)
 		t->lonely_ms = now_ms;
-	else if (elapsed(now_ms, t->lonely_ms) >= WATCH_LONELY_MS && may_end(t))
+	else if (watch_elapsed(now_ms, t->lonely_ms) >= WATCH_LONELY_MS && may_end(t))
 		t->over = true;
 }
 
 void
 watch_run(struct ticker *t, uint64_t now_ms)
 {
-	watch_lock(t, now_ms);
 	/* Backwards: one that leaves is replaced by the last. */
 	for (uint32_t i = t->seated_count; i-- > 0;)
 		watch_child(t, t->seated[i], now_ms);

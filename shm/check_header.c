@@ -44,9 +44,11 @@ check_flags(struct check *c)
 {
 	const struct header *h = c->header;
 
-	if (load_relaxed(&h->asleep) > 1 || load_relaxed(&h->draining) > 1)
-		check_add(c, "header-flags", 0, "asleep %u, draining %u",
-		    load_relaxed(&h->asleep), load_relaxed(&h->draining));
+	if (load_relaxed(&h->asleep) > 1 || load_relaxed(&h->draining) > 1 ||
+	    load_relaxed(&h->closed) > 1)
+		check_add(c, "header-flags", 0, "asleep %u, draining %u, closed %u",
+		    load_relaxed(&h->asleep), load_relaxed(&h->draining),
+		    load_relaxed(&h->closed));
 }
 
 /* Open clients: state is stored before the count, one client at a time. */

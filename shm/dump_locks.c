@@ -116,8 +116,9 @@ write_waits(const struct dump *d, struct text *out)
 }
 
 static void
-write_json(const struct dump *d, const struct holder *o, int posts, struct text *out)
+write_json(const struct dump *d, const struct holder *o, struct text *out)
 {
+	const struct lock *lock = &segment_commons(d->header)->lock;
 	struct text holder = {0};
 
 	describe_holder(o, &holder);
@@ -125,9 +126,9 @@ write_json(const struct dump *d, const struct holder *o, int posts, struct text 
 	emit_key(out, "lock");
 	emit_string(out, holder.bytes, holder.length);
 	emit_number(out, "owner", o->name);
-	emit_number(out, "waiters", load_relaxed(&segment_commons(d->header)->lock.waiters));
-	emit_key(out, "posts");
-	text_format(out, "%d", posts);
+	emit_number(out, "waiters", load_relaxed(&lock->waiters));
+	emit_number(out, "posts", load_relaxed(&lock->room));
+	emit_number(out, "closed", load_relaxed(&d->header->closed));
 	emit_key(out, "clients");
 	text_string(out, "[");
 	write_waits(d, out);
@@ -138,21 +139,21 @@ write_json(const struct dump *d, const struct holder *o, int posts, struct text 
 int
 dump_locks(struct dump *d)
 {
-	struct lock *lock = &segment_commons(d->header)->lock;
+	const struct lock *lock = &segment_commons(d->header)->lock;
 	struct text out = {0};
 	struct holder holder;
-	int posts = 0;
 
 	find_holder(d, &holder);
-	(void)sem_getvalue(&lock->room, &posts);
 	if (d->json) {
-		write_json(d, &holder, posts, &out);
+		write_json(d, &holder, &out);
 		return dump_text(&out);
 	}
 	text_string(&out, "the lock is ");
 	describe_holder(&holder, &out);
-	text_format(
-	    &out, "; %u wait for it, %d posts are left\n", load_relaxed(&lock->waiters), posts);
+	text_format(&out, "; %u wait for it, %u posts are left\n", load_relaxed(&lock->waiters),
+	    load_relaxed(&lock->room));
+	if (load_relaxed(&d->header->closed) != 0)
+		text_string(&out, "the commons are closed: all do without the lock\n");
 	write_waits(d, &out);
 	return dump_text(&out);
 }

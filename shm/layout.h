@@ -18,7 +18,7 @@
  *	directory	T	no
  *	mailboxes	T	no
  *	departed	T	no
- *	commons		L, *	yes, all of them
+ *	commons		L, *	yes, all of them, until they are closed
  *	log		T	no
  *	arena		T	no
  *	inboxes		T	no
@@ -159,6 +159,7 @@ struct header {
 	_Atomic uint64_t log_head;        /* T  bytes ever written to the broadcast log */
 	_Atomic uint32_t asleep;          /* T  the ticker is about to sleep: ring it */
 	_Atomic uint32_t draining;        /* T  clients are to be sent away with 1001 */
+	_Atomic uint32_t closed;          /* T  the commons are: no child may touch them */
 
 	/* What a successor and the dump tool want to know. */
 	_Alignas(64) _Atomic uint32_t ticker_pid; /* T */
@@ -265,9 +266,33 @@ struct mailbox {
 #define MAILBOX_LOG (UINT32_MAX - 1)
 
 /*
- * What all may write.  Nothing in here is believed: a child that scribbles
- * over it makes the ticker look at every slot, and the others wait for the
- * lock no longer than it takes the ticker to notice (watch.c).
+ * What all may write, and so any of them may spoil.  Nothing in here is believed,
+ * and nothing that matters is only here: each tick looks at the version of every
+ * slot, and at all outboxes.  Who waits for the lock in vain does without.
+ *
+ * Once a tick the ticker looks whether the commons can be what honest children
+ * made of them (server/commons.h).  If not, it makes them anew:
+ *
+ *	1  their pages are given back, all at once: the lock is free, the ring
+ *	   is empty and begins at 0, no outbox is marked
+ *	2  it looks at all outboxes
+ *
+ * Ticker killed before 1: its successor finds what it found.  After 1: they
+ * are good, and the successor looks at all outboxes anyhow.  Whoever held the lock as
+ * that happened finds that it does not any more, and two may have been at the ring
+ * at once: an entry may be nonsense, and readers check entries.
+ *
+ * If they are spoilt again soon, it closes them:
+ *
+ *	1  header.closed; from here on no child goes in (lock_enter())
+ *	2  a slot whose badge is down has nobody inside any more
+ *	3  their pages are given back: no process has any of them mapped
+ *	4  the kernel tells whose page tables have one of the lock's or the ring's
+ *	   again: a child as in 2 that has touched them is killed
+ *	5  when nobody has for a while: made anew, and header.closed = 0
+ *
+ * Ticker killed in between: its successor finds header.closed, and begins at 2.
+ * The marks have pages of their own, for children set them at any time.
  */
 struct commons {
 	struct lock lock;
@@ -277,8 +302,8 @@ struct commons {
 	 * by the ticker before it looks.  Lost bits cost half a second: every
 	 * tick looks at all outboxes.
 	 */
-	_Atomic uint64_t dirty[(LAYOUT_CLIENTS_MAX + 63) / 64]; /* * */
-	struct change changes[];                                /* L  layout.ring_count */
+	_Alignas(LAYOUT_PAGE) _Atomic uint64_t dirty[(LAYOUT_CLIENTS_MAX + 63) / 64]; /* * */
+	_Alignas(LAYOUT_PAGE) struct change changes[]; /* L  layout.ring_count */
 };
 
 _Static_assert(sizeof(struct row) == 8, "layout moved: bump LAYOUT_VERSION");

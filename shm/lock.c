@@ -1,7 +1,9 @@
 #include "lock.h"
 
-#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "fault.h"
@@ -10,12 +12,12 @@
 #define GENERATION_BITS 28
 #define GENERATION_MASK ((1ULL << GENERATION_BITS) - 1)
 
-int
+void
 lock_make(struct lock *lock)
 {
-	store_relaxed(&lock->owner, 0);
 	store_relaxed(&lock->waiters, 0);
-	return sem_init(&lock->room, 1, 0);
+	store_relaxed(&lock->room, 0);
+	store_release(&lock->owner, 0);
 }
 
 void
@@ -28,6 +30,37 @@ lock_introduce(struct lock_user *user, struct lock *lock, uint32_t slot, uint64_
 								  << SERIAL_BITS;
 	user->name = 0;
 	user->serial = 0;
+	user->hurry_until_ms = 0;
+	user->badge = NULL;
+	user->closed = NULL;
+}
+
+void
+lock_register(struct lock_user *user, _Atomic uint64_t *badge, const _Atomic uint32_t *closed)
+{
+	user->badge = badge;
+	user->closed = closed;
+}
+
+bool
+lock_enter(struct lock_user *user)
+{
+	user->name = user->base | user->serial++;
+	if (user->badge == NULL)
+		return true;
+	store_relaxed(user->badge, user->name);
+	fence_full();
+	if (load_relaxed(user->closed) == 0)
+		return true;
+	lock_leave(user);
+	return false;
+}
+
+void
+lock_leave(struct lock_user *user)
+{
+	if (user->badge != NULL)
+		store_release(user->badge, 0);
 }
 
 static bool
@@ -47,32 +80,21 @@ nap(struct lock *lock, uint64_t until_ms)
 
 	if (left > LOCK_NAP_MS)
 		left = LOCK_NAP_MS;
-	clock_gettime(CLOCK_MONOTONIC, &limit);
-	limit.tv_nsec += (long)left * 1000000;
-	if (limit.tv_nsec >= 1000000000) {
-		limit.tv_sec++;
-		limit.tv_nsec -= 1000000000;
-	}
-	sem_clockwait(&lock->room, CLOCK_MONOTONIC, &limit);
+	limit = (struct timespec){.tv_nsec = (long)left * 1000000};
+	if (atomic_exchange_explicit(&lock->room, 0, memory_order_relaxed) != 0)
+		return;
+	/* It returns at once if there is a post by now; any error is as good as a post. */
+	(void)syscall(SYS_futex, &lock->room, FUTEX_WAIT, 0, &limit);
+	atomic_exchange_explicit(&lock->room, 0, memory_order_relaxed);
 }
 
-bool
-lock_take(struct lock_user *user, int wait_ms, bool *waited)
+static bool
+wait_and_take(struct lock_user *user, int wait_ms)
 {
 	struct lock *lock = user->lock;
-	uint64_t until;
+	uint64_t now, until = clock_ms() + (uint64_t)wait_ms;
 
-	user->name = user->base | user->serial++;
-	if (waited != NULL)
-		*waited = false;
-	if (swap(lock, 0, user->name)) {
-		FAULT("lock.owned");
-		return true;
-	}
-	if (waited != NULL)
-		*waited = true;
-	until = clock_ms() + (uint64_t)wait_ms;
-	while (clock_ms() < until) {
+	while ((now = clock_ms()) < until && now >= user->hurry_until_ms) {
 		/*
 		 * Counted as a waiter before the last look: either the holder
 		 * sees the count after it let go and posts, or this look sees
@@ -85,35 +107,54 @@ lock_take(struct lock_user *user, int wait_ms, bool *waited)
 			nap(lock, until);
 		atomic_fetch_sub_explicit(&lock->waiters, 1, memory_order_relaxed);
 		FAULT("lock.woken");
-		if (swap(lock, 0, user->name)) {
-			FAULT("lock.owned");
+		if (swap(lock, 0, user->name))
 			return true;
-		}
 	}
+	if (wait_ms > 0 && now >= user->hurry_until_ms)
+		user->hurry_until_ms = now + LOCK_HURRY_MS;
 	return false;
 }
 
-/* After owner became 0: wake one, if any sleeps; never let posts pile up. */
+bool
+lock_take(struct lock_user *user, int wait_ms, bool *waited)
+{
+	if (waited != NULL)
+		*waited = false;
+	if (!lock_enter(user))
+		return false;
+	if (!swap(user->lock, 0, user->name)) {
+		if (waited != NULL)
+			*waited = true;
+		if (!wait_and_take(user, wait_ms)) {
+			lock_leave(user);
+			return false;
+		}
+	}
+	FAULT("lock.owned");
+	return true;
+}
+
+/* After owner became 0: wake one, if any sleeps. */
 static void
 call_next(struct lock *lock)
 {
-	int value;
-
 	fence_full();
-	if (load_relaxed(&lock->waiters) != 0 && sem_getvalue(&lock->room, &value) == 0 &&
-	    value <= 0) {
-		FAULT("lock.calling");
-		sem_post(&lock->room);
-	}
+	if (load_relaxed(&lock->waiters) == 0)
+		return;
+	FAULT("lock.calling");
+	store_relaxed(&lock->room, 1);
+	(void)syscall(SYS_futex, &lock->room, FUTEX_WAKE, 1);
 }
 
 bool
 lock_release(struct lock_user *user)
 {
-	if (!lock_break(user->lock, user->name))
-		return false;
-	FAULT("lock.released");
-	return true;
+	bool ours = lock_break(user->lock, user->name);
+
+	lock_leave(user);
+	if (ours)
+		FAULT("lock.released");
+	return ours;
 }
 
 bool

@@ -18,7 +18,7 @@
  *
  * The properties are a version and two buffers: version v stands in buffer
  * v & 1.  The child writes v + 1 into the other buffer and then stores the
- * version, under the lock (and tells the change ring).  So the text of the
+ * version (and tells the change ring, if it gets the lock).  So the text of the
  * current version is never written to.
  *
  * Child killed:  before the store of version the old text stands, after it the
@@ -50,8 +50,9 @@ struct slot {
 	_Atomic uint64_t log_tail;    /* C  bytes of the broadcast log it has gone past */
 	_Atomic uint64_t rung_us;     /* T  clock_us() when it was rung last */
 	_Atomic uint32_t crowded;     /* C  it waits for room in its outbox: ring it */
+	_Atomic uint64_t badge; /* C  its name while it is in the commons, or 0 (lock.h) */
 
-	_Alignas(64) _Atomic uint64_t version; /* L, C  of its properties; 0: it has set none */
+	_Alignas(64) _Atomic uint64_t version; /* C  of its properties; 0: it has set none */
 	_Atomic uint32_t length[2];            /* C  bytes of text in buffers 0 and 1 */
 	_Atomic uint32_t backlog;              /* C  bytes kept for a client that is slow */
 	_Atomic uint32_t state;                /* C  enum slot_state */
@@ -77,7 +78,7 @@ _Static_assert(offsetof(struct slot, version) == 64, "one cache line for the rin
  */
 void slot_write(struct slot *slot, uint64_t buffer_size, const char *text, uint32_t length);
 
-/* Make it the current version; the caller holds the lock. */
+/* Make it the current version. */
 void slot_flip(struct slot *slot);
 
 /*

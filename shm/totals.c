@@ -105,8 +105,11 @@ add_gauges(struct totals *t, const struct header *h, bool live, uint64_t now_boo
 {
 	const struct ring *ring = &segment_commons(h)->ring;
 	uint64_t last = load_relaxed(&h->tick_boot_ms);
-	uint64_t waiting = load_relaxed(&ring->head) - load_relaxed(&ring->tail);
+	uint64_t waiting = 0;
 
+	/* A child may look into the commons, too, but not while they are closed. */
+	if (load_relaxed(&h->closed) == 0)
+		waiting = load_relaxed(&ring->head) - load_relaxed(&ring->tail);
 	t->gauge_up = live && totals_on_time(h, now_boot_ms);
 	t->gauge_draining = load_relaxed(&h->draining) != 0;
 	t->gauge_clients_max = h->limits.max_clients;

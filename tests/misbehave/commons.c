@@ -7,6 +7,7 @@
 	{                                \
 		NULL, FATE_ENDS, NULL, 0 \
 	}
+#define TOUCHED "why=\"touched the closed commons\""
 
 Test(commons, who_holds_the_lock_and_does_nothing_is_killed, .timeout = 60)
 {
@@ -20,12 +21,13 @@ Test(commons, who_holds_the_lock_and_does_nothing_is_killed, .timeout = 60)
 	stage_close(&s);
 }
 
-Test(commons, a_lock_that_is_held_without_end_is_done_without, .timeout = 60)
+/* By a name that it does not have on its badge, and with a heartbeat. */
+Test(commons, who_writes_a_name_into_the_lock_again_and_again_is_killed, .timeout = 60)
 {
 	static struct stage s;
 
 	stage_open(&s, NULL);
-	stage_try(&s, &(const struct trial){"hold-alive 4000", FATE_LIVES, "done", 6000});
+	stage_try(&s, &(const struct trial){"hold-alive 20000", FATE_ENDS, TOUCHED, 6000});
 	stage_close(&s);
 }
 
@@ -36,7 +38,18 @@ Test(commons, nobody_is_blamed_for_a_lock_that_he_does_not_hold, .timeout = 60)
 
 	stage_open(&s, NULL);
 	stage_try(
-	    &s, &(const struct trial){"hold-for-somebody 4000", FATE_LIVES, "done", 6000});
+	    &s, &(const struct trial){"hold-for-somebody 20000", FATE_ENDS, TOUCHED, 6000});
+	cr_assert_eq(server_logged(&s.server, "client-killed"), 1);
+	stage_close(&s);
+}
+
+/* It is nobody's fault if somebody has it often: the others do without. */
+Test(commons, a_lock_that_is_hardly_ever_free_is_done_without, .timeout = 60)
+{
+	static struct stage s;
+
+	stage_open(&s, NULL);
+	stage_try(&s, &(const struct trial){"hold-again 5000", FATE_LIVES, "done", 8000});
 	cr_assert_eq(server_logged(&s.server, "client-killed"), 0);
 	stage_close(&s);
 }
@@ -51,26 +64,35 @@ Test(commons, are_made_anew_when_they_were_scribbled_over, .timeout = 60)
 			      {"erase", FATE_LIVES, "done", 0}, END});
 	cr_assert_geq(server_counter(&s.server, "ticker", "commons_rebuilt"), 2);
 	cr_assert_geq(server_logged(&s.server, "commons-rebuilt"), 1);
+	cr_assert_eq(server_logged(&s.server, "client-killed"), 0);
 	stage_close(&s);
 }
 
-Test(commons, are_made_anew_again_and_again, .timeout = 60)
+Test(commons, who_scribbles_again_and_again_is_killed, .timeout = 60)
 {
 	static struct stage s;
 
 	stage_open(&s, NULL);
-	stage_try(&s, &(const struct trial){"scribble-alive 4000", FATE_LIVES, "done", 6000});
-	cr_assert_geq(server_counter(&s.server, "ticker", "commons_rebuilt"), 2);
+	stage_try_all(
+	    &s, (const struct trial[]){{"scribble-alive 20000", FATE_ENDS, TOUCHED, 6000},
+		    {"scribble-for-ever", FATE_ENDS, TOUCHED, 6000}, END});
+	cr_assert_geq(server_counter(&s.server, "ticker", "commons_closed"), 1);
+	cr_assert_eq(server_counter(&s.server, "ticker", "kills_commons"), 2);
+	cr_assert_eq(server_logged(&s.server, "client-killed"), 2);
+	/* Nobody does any more: they are opened again, and the next change goes through them. */
+	while (server_logged(&s.server, "commons-opened") == 0)
+		crowd_run(&s.crowd, 100);
+	crowd_settle(&s.crowd);
 	stage_close(&s);
 }
 
-Test(commons, who_scribbles_for_ever_is_killed, .timeout = 60)
+Test(commons, who_never_leaves_them_is_killed, .timeout = 60)
 {
 	static struct stage s;
 
 	stage_open(&s, NULL);
-	stage_try(&s, &(const struct trial){"scribble-for-ever", FATE_ENDS,
-			  "why=\"does not wake when it is rung\"", 14000});
+	stage_try(&s, &(const struct trial){"scribble-inside 20000", FATE_ENDS,
+			  "why=\"does not leave the closed commons\"", 6000});
 	stage_close(&s);
 }
 

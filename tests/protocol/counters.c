@@ -152,17 +152,31 @@ Test(counters, lock_recoveries)
 	roster_await_property(&r[1], &w[1], r[0].me, "a", "1", 3000);
 }
 
+Test(counters, commons_rebuilt_and_commons_closed)
+{
+	start(QUICK);
+	store_relaxed(&segment_commons(map())->lock.owner, 0x1234567890abcdefULL);
+	await("ticker", "commons_rebuilt", 5000);
+	store_relaxed(&segment_commons(map())->ring.tail, 1000);
+	await("ticker", "commons_closed", 5000);
+	/* What needs the lock goes on without. */
+	roster_set(&w[0], "{\"a\":1}");
+	roster_await_property(&r[1], &w[1], r[0].me, "a", "1", 3000);
+}
+
 Test(counters, kills_lock_and_lock_waits)
 {
 	struct header *h;
-	uint64_t slot;
+	uint64_t slot, name;
 
 	start(QUICK);
 	h = map();
 	slot = (uint64_t)of_client(r[1].me, "slot");
-	store_relaxed(&segment_commons(h)->lock.owner,
-	    (slot + 1) << 44 | load_relaxed(&segment_entry(h, (uint32_t)slot)->generation)
-				   << 16);
+	name = (slot + 1) << 44 | load_relaxed(&segment_entry(h, (uint32_t)slot)->generation)
+				      << 16;
+	/* Or nobody would believe that it holds it. */
+	store_relaxed(&segment_slot(h, (uint32_t)slot)->badge, name);
+	store_release(&segment_commons(h)->lock.owner, name);
 	roster_set(&w[0], "{\"a\":1}");
 	await("ticker", "kills_lock", 5000);
 	await("clients", "lock_waits", 5000);

@@ -171,10 +171,50 @@ Test(lock, waiting_ends_in_time)
 	start = clock_ms();
 	cr_assert_not(lock_take(&b, 250, NULL));
 	cr_assert(clock_ms() - start >= 250 && clock_ms() - start < 1500);
-	/* A spurious post is harmless. */
-	sem_post(&lock->room);
-	sem_post(&lock->room);
+	/* Who waited in vain does not wait again so soon. */
+	start = clock_ms();
+	cr_assert_not(lock_take(&b, 250, NULL));
+	cr_assert_lt(clock_ms() - start, 200);
+	/* A spurious post is harmless, and so is whatever else anybody writes there. */
+	b.hurry_until_ms = 0;
+	store_relaxed(&lock->room, 1);
 	cr_assert_not(lock_take(&b, 150, NULL));
+	b.hurry_until_ms = 0;
+	store_relaxed(&lock->room, 0x81234567U);
+	store_relaxed(&lock->waiters, UINT32_MAX);
+	cr_assert_not(lock_take(&b, 150, NULL));
+}
+
+/* The name is on the badge for as long as one is in, and no longer. */
+Test(lock, is_taken_with_a_badge_and_not_while_it_is_closed)
+{
+	struct lock *lock = shared_memory(sizeof(*lock));
+	_Atomic uint64_t badge = 0;
+	_Atomic uint32_t closed = 0;
+	struct lock_user a, b;
+
+	lock_make(lock);
+	a = user_of(lock, 1, 1);
+	b = user_of(lock, 2, 1);
+	lock_register(&a, &badge, &closed);
+	cr_assert(lock_take(&a, 0, NULL));
+	cr_assert_eq(badge, lock->owner);
+	cr_assert(lock_release(&a));
+	cr_assert_eq(badge, 0);
+	cr_assert(lock_take(&b, 0, NULL));
+	cr_assert_not(lock_take(&a, 50, NULL));
+	cr_assert_eq(badge, 0, "it waited in vain");
+	cr_assert(lock_release(&b));
+	closed = 1;
+	cr_assert_not(lock_take(&a, 0, NULL));
+	cr_assert_not(lock_enter(&a));
+	cr_assert_eq(badge, 0);
+	cr_assert_eq(lock->owner, 0);
+	closed = 0;
+	cr_assert(lock_enter(&a));
+	cr_assert_neq(badge, 0);
+	lock_leave(&a);
+	cr_assert_eq(badge, 0);
 }
 
 Test(lock, waiter_is_woken_by_release)

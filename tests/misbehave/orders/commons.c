@@ -1,5 +1,4 @@
 /* What all children may write: the lock, the change ring, the marks of the outboxes. */
-#include <semaphore.h>
 #include <string.h>
 
 #include "../../../shm/clock.h"
@@ -37,23 +36,40 @@ hold_spinning(struct child *c, numbers n)
 static void
 hold_asleep(struct child *c, numbers n)
 {
-	sem_t never;
-
 	(void)n;
 	(void)lock_take(&c->seat.user, 1000, NULL);
-	sem_init(&never, 0, 0);
-	for (;;)
-		sem_wait(&never);
+	orders_sleep();
 }
 
 /* With a heartbeat, and again as soon as it is taken away; for numbers[0] ms. */
 static void
 hold_alive(struct child *c, numbers n)
 {
+	struct lock *lock = &c->seat.commons->lock;
+	uint64_t until = end_of(n), name = c->seat.user.base;
+
+	/* Whatever the badge says. */
+	while (go_on(c, until))
+		if (load_relaxed(&lock->owner) != name)
+			store_release(&lock->owner, name);
+	orders_answer(c, "done");
+}
+
+/* By the rules, but for hardly letting go of it; for numbers[0] ms. */
+static void
+hold_again(struct child *c, numbers n)
+{
 	uint64_t until = end_of(n);
 
-	while (go_on(c, until))
-		(void)lock_take(&c->seat.user, 10, NULL);
+	while (go_on(c, until)) {
+		uint64_t let_go = clock_ms() + 50;
+
+		if (!lock_take(&c->seat.user, 10, NULL))
+			continue;
+		while (clock_ms() < let_go)
+			orders_pretend(c, 0);
+		(void)lock_release(&c->seat.user);
+	}
 	orders_answer(c, "done");
 }
 
@@ -111,6 +127,19 @@ scribble_alive(struct child *c, numbers n)
 
 	while (go_on(c, until))
 		scribble(c, &state);
+	orders_answer(c, "done");
+}
+
+/* The same, and its badge says that it has not left yet. */
+static void
+scribble_inside(struct child *c, numbers n)
+{
+	uint64_t state = 88172645463325252ULL, until = end_of(n);
+
+	while (go_on(c, until)) {
+		store_release(&c->seat.self->badge, 1);
+		scribble(c, &state);
+	}
 	orders_answer(c, "done");
 }
 
@@ -199,9 +228,11 @@ const struct order orders_commons[] = {
     {"hold-spinning", hold_spinning},
     {"hold-asleep", hold_asleep},
     {"hold-alive", hold_alive},
+    {"hold-again", hold_again},
     {"hold-for-somebody", hold_for_somebody},
     {"scribble-once", scribble_once},
     {"scribble-alive", scribble_alive},
+    {"scribble-inside", scribble_inside},
     {"scribble-for-ever", scribble_for_ever},
     {"erase", erase},
     {"fill-with-ones", fill_with_ones},

@@ -1,5 +1,4 @@
 /* Too much of everything, and nothing at all. */
-#include <semaphore.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,13 +39,9 @@ spin(struct child *c, numbers n)
 static void
 sleep_for_ever(struct child *c, numbers n)
 {
-	sem_t never;
-
 	(void)c;
 	(void)n;
-	sem_init(&never, 0, 0);
-	for (;;)
-		sem_wait(&never);
+	orders_sleep();
 }
 
 /* The life line; until it is killed, or for numbers[0] ms. */

@@ -1,11 +1,14 @@
 #include "../../../child/misbehave.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "../../../child/packet.h"
 #include "../../../shm/snapshot.h"
@@ -94,6 +97,15 @@ orders_pretend(struct child *c, int wait_ms)
 	store_relaxed(&c->seat.self->heartbeat, load_relaxed(&c->seat.self->heartbeat) + 1);
 	if (wait_ms > 0)
 		epoll_wait(c->epoll, ignored, 3, wait_ms);
+}
+
+_Noreturn void
+orders_sleep(void)
+{
+	uint32_t never = 0;
+
+	for (;;)
+		(void)syscall(SYS_futex, &never, FUTEX_WAIT, 0, NULL);
 }
 
 pid_t

@@ -36,6 +36,9 @@ void orders_answer_result(struct child *c, long result);
 /* Show a heartbeat, so that nobody takes this child for hung, and wait wait_ms (0: not at all). */
 void orders_pretend(struct child *c, int wait_ms);
 
+/* Do nothing for ever, in a system call that the cage allows. */
+_Noreturn void orders_sleep(void);
+
 /* Pids of others, as every child can read them. */
 pid_t orders_ticker(const struct child *c);
 pid_t orders_somebody(const struct child *c);
