@@ -34,7 +34,7 @@ CHILD := child rate greet ask serve farewell confine cage filter refusal seat in
 	origin behind proxy forwarded answer page status websocket message packet properties session outbox outbound roster mailbag
 SERVER := inherit options rows usage conf fit guest host listener listening lifetime announce \
 	upgrade handover recount ports instance keeper spawn sockets ticker adopt reception \
-	tick watch commons witness departure \
+	tick watch commons witness user departure \
 	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
 SERVER += admission census penalty source startups proxied
 SERVER += hooks spawner jobs launch cgi judge strays

@@ -11,6 +11,7 @@
 #include "latch.h"
 #include "sockets.h"
 #include "spawn.h"
+#include "user.h"
 
 #define PATIENCE_MS 10000 /* for others who begin or end an instance */
 
@@ -85,6 +86,8 @@ guest_run(const struct options *options, const struct inherit *given)
 	options_child(options, &settings);
 	memcpy(start.peer, given->peer, PEER_LENGTH);
 	sockets_own_name(start.client, start.own);
+	if (user_become(options->user) < 0)
+		child_turn_away(start.client, "The server is not ready.");
 	start.hold = enter_instance(&segment, &start.parts, options);
 	if (start.hold < 0) {
 		log_error("no-instance", "peer=%s errno=\"%s\"", start.peer, strerror(errno));

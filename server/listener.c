@@ -20,6 +20,7 @@
 #include "listening.h"
 #include "recount.h"
 #include "sockets.h"
+#include "user.h"
 
 #define IDLE_USUAL_S 60 /* without --idle-exit, where somebody starts us again at need */
 #define ACCEPT_BATCH 64 /* connections before other events get their turn */
@@ -252,6 +253,8 @@ set_up(struct listener *l, const struct listener_start *start)
 		return EXIT_SYSTEM;
 	}
 	if (open_ports(l, start) < 0)
+		return EXIT_CONFIG;
+	if (user_become(l->options->user) < 0)
 		return EXIT_CONFIG;
 	if (open_instance(l, start) < 0)
 		return EXIT_TRY_AGAIN;

@@ -19,6 +19,7 @@
 #include "rows.h"
 #include "startups.h"
 #include "usage.h"
+#include "user.h"
 
 #ifndef ROSTERD_VERSION
 #define ROSTERD_VERSION "unknown"
@@ -349,6 +350,10 @@ is_sound(const struct options *o)
 		return false;
 	if (!startups_parse(&startups, o->max_startups, o->max_clients)) {
 		options_complain("--max-startups: START:RATE:FULL, as in 64:30:256");
+		return false;
+	}
+	if (o->user != NULL && !user_known(o->user)) {
+		options_complain("--user: there is no user \"%s\"", o->user);
 		return false;
 	}
 	if (o->group != NULL && !group_find(o->group, &gid)) {

@@ -6,19 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../shm/segment.h"
 #include "../lib/roster.h"
 #include "../lib/server.h"
 #include "../lib/ws.h"
 
-enum { REGIONS_MAX = 8 };
+enum { REGIONS_MAX = 8, NOBODY = 65534 };
 
 struct region {
 	unsigned long long at, size;
 };
 
-/* Parts of a segment that a process has mapped to be written and shared; all of them. */
+/* Parts of a segment that a process has mapped to be written, and whatever else it shares so. */
 static int
 writable_regions(pid_t pid, const struct server *s, struct region *regions)
 {
@@ -33,7 +35,7 @@ writable_regions(pid_t pid, const struct server *s, struct region *regions)
 		char mode[5];
 
 		cr_assert_eq(sscanf(line, "%llx-%llx %4s %llx", &from, &to, mode, &at), 4);
-		if (mode[1] != 'w' || mode[3] != 's')
+		if (mode[1] != 'w' || (mode[3] != 's' && strstr(line, s->name) == NULL))
 			continue;
 		cr_assert_not_null(strstr(line, s->name), "not of the segment: %s", line);
 		cr_assert_lt(count, REGIONS_MAX);
@@ -79,31 +81,94 @@ only_child(const struct server *s)
 	return pid;
 }
 
+/* The slot that the directory says is that process's. */
+static uint32_t
+slot_of(const struct header *h, pid_t pid)
+{
+	for (uint32_t slot = 0; slot < h->limits.max_clients; slot++)
+		if (load_relaxed(&segment_entry(h, slot)->state) != ENTRY_FREE &&
+		    load_relaxed(&segment_entry(h, slot)->pid) == (uint32_t)pid)
+			return slot;
+	cr_assert(false, "%d has no slot", (int)pid);
+	return LAYOUT_NO_SLOT;
+}
+
 Test(cage, exactly_one_slot_and_the_commons_are_writable)
 {
 	enum { CLIENTS = 5 };
-	struct region r[CLIENTS][REGIONS_MAX];
+	struct region r[REGIONS_MAX];
 	struct ws w[CLIENTS];
 	pid_t pids[CLIENTS];
+	const struct layout *l;
+	struct segment segment;
 	struct server s;
+	const char *why;
 
 	server_start(&s, NULL);
 	for (int i = 0; i < CLIENTS; i++)
 		ws_open(&w[i], s.port);
 	cr_assert_eq(server_processes(&s, "client", pids, CLIENTS), CLIENTS);
+	cr_assert_eq(segment_open(&segment, s.name, false, &why), 0);
+	l = &segment.header->layout;
 	for (int i = 0; i < CLIENTS; i++) {
-		cr_assert_eq(writable_regions(pids[i], &s, r[i]), 2);
-		/* The commons, which are in front, are the same for all; no two have one slot. */
-		cr_assert_eq(r[i][0].at, r[0][0].at);
-		cr_assert_eq(r[i][0].size, r[0][0].size);
-		cr_assert_eq(r[i][1].size, r[0][1].size);
-		for (int j = 0; j < i; j++) {
-			long long apart = (long long)(r[i][1].at - r[j][1].at);
-
-			cr_assert_neq(apart, 0);
-			cr_assert_eq(apart % (long long)r[0][1].size, 0);
-		}
+		cr_assert_eq(writable_regions(pids[i], &s, r), 2);
+		cr_assert_eq(r[0].at, l->commons);
+		cr_assert_eq(r[0].size, l->commons_size);
+		cr_assert_eq(
+		    r[1].at, l->slots + slot_of(segment.header, pids[i]) * l->slot_size);
+		cr_assert_eq(r[1].size, l->slot_size);
 	}
+	server_stop(&s);
+}
+
+/* From the first on, for whoever is connected; --user is for those whom root starts. */
+Test(cage, is_in_the_name_of_the_user_that_is_given)
+{
+	static const char *const titles[] = {"listener", "ticker", "client"};
+	struct server s;
+	struct ws w;
+	char value[128], path[96];
+	struct stat status;
+
+	if (geteuid() != 0)
+		cr_skip_test("only root can be somebody else");
+	server_start(&s, (const char *const[]){"--user", "nobody", NULL});
+	ws_open(&w, s.port);
+	for (int i = 0; i < 3; i++) {
+		pid_t pid = 0;
+
+		cr_assert_eq(server_processes(&s, titles[i], &pid, 1), 1);
+		proc_line(pid, "status", "Uid:", value);
+		cr_assert_str_eq(value, "\t65534\t65534\t65534\t65534\n");
+		proc_line(pid, "status", "Gid:", value);
+		cr_assert_str_eq(value, "\t65534\t65534\t65534\t65534\n");
+		proc_line(pid, "status", "Groups:", value);
+		cr_assert_eq(strtol(value, NULL, 10), NOBODY, "%s", value);
+		proc_line(pid, "status", "CapEff:", value);
+		cr_assert_eq(strtoll(value, NULL, 16), 0);
+		proc_line(pid, "status", "CapPrm:", value);
+		cr_assert_eq(strtoll(value, NULL, 16), 0);
+	}
+	snprintf(path, sizeof(path), "/dev/shm/rosterd.%s", s.name);
+	cr_assert_eq(stat(path, &status), 0);
+	cr_assert_eq(status.st_uid, NOBODY);
+	server_stop(&s);
+}
+
+/* What Landlock does not do here is said, once, and what nothing does, too. */
+Test(cage, is_told_of_at_the_start)
+{
+	struct server s;
+
+	server_start(&s, (const char *const[]){"--sandbox", "on", NULL});
+	cr_assert_eq(server_logged(&s, "info cage-ready sandbox=on"), 1);
+	cr_assert_eq(server_logged(&s, " missing=\""), 1);
+	server_stop(&s);
+	server_start(&s, (const char *const[]){"--sandbox", "report", NULL});
+	cr_assert_eq(server_logged(&s, "info cage-ready sandbox=report"), 1);
+	server_stop(&s);
+	server_start(&s, (const char *const[]){"--sandbox", "off", NULL});
+	cr_assert_eq(server_logged(&s, "warning no-cage sandbox=off"), 1);
 	server_stop(&s);
 }
 
@@ -146,13 +211,16 @@ Test(cage, keeps_no_descriptor_of_the_segment_nor_of_a_file)
 	while ((entry = readdir(directory)) != NULL) {
 		ssize_t length;
 
-		if (atoi(entry->d_name) <= STDERR_FILENO)
+		if (entry->d_name[0] == '.' || atoi(entry->d_name) == STDERR_FILENO)
 			continue;
 		snprintf(link, sizeof(link), "%.60s/%.16s", path, entry->d_name);
 		length = readlink(link, target, sizeof(target) - 1);
 		cr_assert_gt(length, 0);
 		target[length] = '\0';
-		cr_assert_neq(target[0], '/', "%s is %s", entry->d_name, target);
+		if (atoi(entry->d_name) < STDERR_FILENO)
+			cr_assert_str_eq(target, "/dev/null");
+		else
+			cr_assert_neq(target[0], '/', "%s is %s", entry->d_name, target);
 	}
 	closedir(directory);
 	server_stop(&s);
