@@ -35,7 +35,8 @@ static struct {
 	enum child_sandbox mode;
 	const struct prepared *prepared;
 	struct sock_fprog program;
-	int rules; /* Landlock ruleset, or -1 */
+	int rules;     /* Landlock ruleset, or -1 */
+	long landlock; /* what its kernel's version is of it, or -1 */
 } cage = {.mode = SANDBOX_OFF, .rules = -1};
 
 /* Landlock, whose headers are older than some kernels that it runs on. */
@@ -52,10 +53,8 @@ struct rules {
 
 /* Handle whatever this kernel can, and allow nothing of it.  -1: it has no Landlock. */
 static int
-make_rules(void)
+make_rules(long version)
 {
-	long version =
-	    syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct rules rules = {.filesystem = ALL_UP_TO(12)};
 	int fd, lifted;
 
@@ -75,6 +74,17 @@ make_rules(void)
 	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	lifted = fd < 0 ? -1 : confine_lift(fd);
 	return lifted;
+}
+
+/* What this kernel's Landlock does not do, for people; the filter does it alone then. */
+static const char *
+missing(void)
+{
+	if (cage.rules < 0)
+		return "paths TCP signals";
+	if (cage.landlock < 4)
+		return "TCP signals";
+	return cage.landlock < 6 ? "signals" : "";
 }
 
 /* The filter. */
@@ -151,9 +161,13 @@ cage_prepare(enum child_sandbox mode)
 	int fd;
 
 	cage.mode = mode;
-	if (mode == SANDBOX_OFF)
+	if (mode == SANDBOX_OFF) {
+		log_warning("no-cage", "sandbox=off");
 		return 0;
-	cage.rules = make_rules();
+	}
+	cage.landlock =
+	    syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	cage.rules = make_rules(cage.landlock);
 	if ((fd = memfd_create("rosterd-cage", MFD_CLOEXEC)) < 0 ||
 	    in_passing(write_prepared, fd, mode == SANDBOX_REPORT) < 0 ||
 	    map_prepared(fd) < 0 || in_passing(try_filter, fd, false) < 0) {
@@ -164,8 +178,9 @@ cage_prepare(enum child_sandbox mode)
 		return -1;
 	}
 	close(fd);
-	log_debug("cage-ready", "instructions=%u landlock=%s", cage.program.len,
-	    cage.rules >= 0 ? "yes" : "no");
+	log_info("cage-ready", "sandbox=%s instructions=%u landlock=%ld missing=\"%s\"",
+	    mode == SANDBOX_REPORT ? "report" : "on", cage.program.len,
+	    cage.rules >= 0 ? cage.landlock : 0, missing());
 	return 0;
 }
 

@@ -361,7 +361,7 @@ stand_apart(struct child_start *own)
 			keep[kept++] = wanted[i];
 	keep[kept] = -1;
 	confine_descriptors(keep);
-	own->client = confine_aside(own->client);
+	own->client = confine_client(own->client);
 	own->parts = confine_aside(own->parts);
 	own->hold = confine_aside(own->hold);
 	confine_standard();

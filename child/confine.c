@@ -45,15 +45,25 @@ confine_aside(int fd)
 	return fd >= 0 && fd < CONFINE_FLOOR ? confine_lift(fd) : fd;
 }
 
+int
+confine_client(int fd)
+{
+	int moved = dup2(fd, CONFINE_CLIENT);
+
+	close(fd);
+	return moved;
+}
+
 void
 confine_standard(void)
 {
 	int fd = open("/dev/null", O_RDWR);
 
-	/* open(2) gives the lowest free number: up to 2 they are kept. */
-	while (fd >= 0 && fd <= STDERR_FILENO)
-		fd = open("/dev/null", O_RDWR);
-	if (fd >= 0)
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+		dup2(fd, STDERR_FILENO);
+	if (fd > STDERR_FILENO)
 		close(fd);
 }
 

@@ -9,15 +9,24 @@ void confine_descriptors(const int *keep);
 
 /*
  * Descriptors that have a number for good are lower than this, all others are
- * lifted above: 0 to 2 as ever, then the life line (seat.h).
+ * lifted above: 0 to 2 as ever, the life line (seat.h), and the client's socket.
  */
 #define CONFINE_FLOOR 10
+#define CONFINE_CLIENT 9
 
 /* Move a descriptor to a number from CONFINE_FLOOR on; the return is that, or -1. */
 int confine_lift(int fd);
 
-/* The same if its number is lower; and 0 to 2 lead somewhere, if only to nowhere. */
+/* The same if its number is lower. */
 int confine_aside(int fd);
+
+/* Move the client's socket to its number. */
+int confine_client(int fd);
+
+/*
+ * 0 and 1 lead nowhere, wherever the listener's did; and so does 2, the log, if it
+ * leads nowhere else.
+ */
 void confine_standard(void);
 
 /* Batch scheduling: a child is one of many, woken in great numbers (sched(7)). */

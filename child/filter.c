@@ -8,13 +8,14 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "confine.h"
 #include "seat.h"
 
 #define COUNT(a) ((unsigned)(sizeof(a) / sizeof((a)[0])))
 
 /*
  * Calls whose arguments do not matter, because what they act on is a descriptor
- * of the child's, or its own memory.  They stay in the kernel's bitmap of calls
+ * of the child's, or its own memory, and what they do there is undone when it dies.  They stay in the kernel's bitmap of calls
  * for which no filter is run.
  */
 static const int plain[] = {
@@ -25,7 +26,6 @@ static const int plain[] = {
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
     SCMP_SYS(write),
-    SCMP_SYS(shutdown),
     SCMP_SYS(close),
     /* Memory; mmap is below. */
     SCMP_SYS(brk),
@@ -63,7 +63,6 @@ struct rule {
 
 #define LINE_TYPE (SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK)
 #define NO_CODE (~(scmp_datum_t)(PROT_READ | PROT_WRITE))
-#define MAP_KIND (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)
 
 static const struct rule exact[] = {
     /*
@@ -75,10 +74,18 @@ static const struct rule exact[] = {
      */
     {SCMP_SYS(socket), 3, {IS(0, AF_UNIX), IS(1, LINE_TYPE), IS(2, 0)}},
     {SCMP_SYS(connect), 1, {IS(0, SEAT_LINE)}},
+    /*
+     * Of its client alone: the log may be a socket that all others write to, too,
+     * and would be shut down for all.
+     */
+    {SCMP_SYS(shutdown), 1, {IS(0, CONFINE_CLIENT)}},
     /* MSG_FASTOPEN connects. */
     {SCMP_SYS(sendmsg), 1, {BITS(2, MSG_FASTOPEN, 0)}},
-    /* Private memory without a file and without code, and over nothing that is there. */
-    {SCMP_SYS(mmap), 2, {BITS(2, NO_CODE, 0), BITS(3, MAP_KIND, MAP_PRIVATE | MAP_ANONYMOUS)}},
+    /*
+     * Private memory as malloc(3) wants it: without a file and without code, over nothing
+     * that is there, and none that is kept for others (MAP_HUGETLB, MAP_LOCKED).
+     */
+    {SCMP_SYS(mmap), 2, {BITS(2, NO_CODE, 0), IS(3, MAP_PRIVATE | MAP_ANONYMOUS)}},
     /* The waiting room of the lock (../shm/lock.c). */
     {SCMP_SYS(futex), 1, {IS(1, FUTEX_WAKE)}},
     {SCMP_SYS(futex), 1, {IS(1, FUTEX_WAIT)}},

@@ -56,8 +56,9 @@ Test(calls, nobody_can_be_traced_or_starved, .timeout = 60)
 	static struct stage s;
 
 	stage_open(&s, NULL);
-	stage_try_all(&s, (const struct trial[]){DIES("trace"), DIES("limit-ticker"),
-			      DIES("slow-ticker"), DIES("be-root"), DIES("be-dumped"), END});
+	stage_try_all(
+	    &s, (const struct trial[]){DIES("trace"), DIES("limit-ticker"), DIES("slow-ticker"),
+		    DIES("be-root"), DIES("be-dumped"), DIES("requeue"), END});
 	stage_close(&s);
 }
 
@@ -132,6 +133,19 @@ Test(calls, whatever_is_not_in_the_list_is_death, .timeout = 300)
 }
 
 #ifdef __x86_64__
+/* The same calls by the numbers of x32, and some that only x32 has. */
+Test(calls, of_an_x32_program_are_death, .timeout = 60)
+{
+	static struct stage s;
+
+	stage_open(&s, NULL);
+	stage_try_all(
+	    &s, (const struct trial[]){DIES("call 0x40000001 2"), DIES("call 0x4000002d"),
+		    DIES("call 0x40000039"), DIES("call 0x40000208"), DIES("call 0x40000227"),
+		    DIES("call -1"), END});
+	stage_close(&s);
+}
+
 Test(calls, of_a_32_bit_program_are_death)
 {
 	static struct stage s;

@@ -1,5 +1,6 @@
 /* A child that was taken over, and what it shares with all others. */
 #include <criterion/criterion.h>
+#include <unistd.h>
 
 #include "trial.h"
 
@@ -83,6 +84,18 @@ Test(commons, who_scribbles_again_and_again_is_killed, .timeout = 60)
 	while (server_logged(&s.server, "commons-opened") == 0)
 		crowd_run(&s.crowd, 100);
 	crowd_settle(&s.crowd);
+	stage_close(&s);
+}
+
+/* As the other user that all of them are, one may look into the other. */
+Test(commons, who_spoils_them_is_found_by_a_ticker_without_root_too, .timeout = 60)
+{
+	static struct stage s;
+
+	if (geteuid() != 0)
+		cr_skip_test("only root can be somebody else");
+	stage_open(&s, (const char *const[]){"--user", "nobody", NULL});
+	stage_try(&s, &(const struct trial){"scribble-alive 20000", FATE_ENDS, TOUCHED, 6000});
 	stage_close(&s);
 }
 

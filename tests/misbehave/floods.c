@@ -50,6 +50,7 @@ Test(floods, of_connections_to_the_ticker_are_death, .timeout = 120)
 			      {"connect-garbage 5000", FATE_ENDS, NULL, 0},
 			      {"connect-as-child 5000", FATE_ENDS, NULL, 0},
 			      {"connect-as-listener 5000", FATE_ENDS, NULL, 0},
+			      {"connect-as-operator 5000", FATE_ENDS, NULL, 0},
 			      {"connect-as-somebody 5000", FATE_ENDS, NULL, 0}, END});
 	stage_close(&s);
 }

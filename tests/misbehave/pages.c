@@ -40,6 +40,7 @@ Test(pages, no_call_gets_it_more_of_the_segment, .timeout = 120)
 			      {"shift-slot", FATE_ENDS, BY_FILTER, 0},
 			      {"map-over", FATE_ENDS, BY_FILTER, 0},
 			      {"map-code", FATE_ENDS, BY_FILTER, 0},
+			      {"map-huge", FATE_ENDS, BY_FILTER, 0},
 			      {"map-shared", FATE_ENDS, BY_FILTER, 0},
 			      {"open-segment", FATE_ENDS, BY_FILTER, 0},
 			      {"open-memory", FATE_ENDS, BY_FILTER, 0},

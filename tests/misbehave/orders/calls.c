@@ -1,6 +1,8 @@
 /* System calls that a child has no need of. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -173,6 +175,17 @@ be_dumped(struct child *c, numbers n)
 	orders_answer_result(c, prctl(PR_SET_DUMPABLE, 1));
 }
 
+/* What the lock asks of futex(2) is to wait and to wake; this moves somebody else's sleep. */
+static void
+requeue(struct child *c, numbers n)
+{
+	struct lock *lock = &c->seat.commons->lock;
+
+	(void)n;
+	orders_answer_result(
+	    c, syscall(SYS_futex, &lock->room, FUTEX_REQUEUE, 0, INT_MAX, &lock->waiters, 0));
+}
+
 #ifdef __x86_64__
 /* The calls of 32-bit programs have other numbers: 20 is getpid there, writev here. */
 static void
@@ -203,6 +216,7 @@ const struct order orders_calls[] = {
     {"signal-by-pidfd", signal_by_pidfd},
     {"signal-by-owner", signal_by_owner},
     {"trace", trace},
+    {"requeue", requeue},
     {"limit-ticker", limit_ticker},
     {"slow-ticker", slow_ticker},
     {"be-root", be_root},

@@ -156,6 +156,17 @@ connect_as_listener(struct child *c, numbers n)
 	connect_as(c, introduction(c, REGISTER_LISTENER), n);
 }
 
+/* To have somebody else's process killed, as rosterd-dump may. */
+static void
+connect_as_operator(struct child *c, numbers n)
+{
+	struct register_message m = introduction(c, REGISTER_KILL);
+
+	memcpy(
+	    m.token, segment_entry(c->seat.header, orders_other_slot(c))->token, TOKEN_LENGTH);
+	connect_as(c, m, n);
+}
+
 /* All that the directory says of somebody else. */
 static void
 connect_as_somebody(struct child *c, numbers n)
@@ -255,6 +266,7 @@ const struct order orders_flood[] = {
     {"connect-garbage", connect_garbage},
     {"connect-as-child", connect_as_child},
     {"connect-as-listener", connect_as_listener},
+    {"connect-as-operator", connect_as_operator},
     {"connect-as-somebody", connect_as_somebody},
     {"ring", ring},
     {"jam-bell", jam_bell},

@@ -179,6 +179,17 @@ map_code(struct child *c, numbers n)
 	orders_answer_result(c, at == MAP_FAILED ? -1 : 0);
 }
 
+/* Pages that the system keeps for others. */
+static void
+map_huge(struct child *c, numbers n)
+{
+	void *at = mmap(NULL, 2U << 20, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	(void)n;
+	orders_answer_result(c, at == MAP_FAILED ? -1 : 0);
+}
+
 static void
 map_shared(struct child *c, numbers n)
 {
@@ -260,6 +271,7 @@ const struct order orders_memory[] = {
     {"shift-slot", shift_slot},
     {"map-over", map_over},
     {"map-code", map_code},
+    {"map-huge", map_huge},
     {"map-shared", map_shared},
     {"write-ticker", write_ticker},
     {"exhaust-memory", exhaust_memory},

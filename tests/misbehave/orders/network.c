@@ -83,6 +83,14 @@ send_to(struct child *c, numbers n)
 	    c, sendto(c->in.fd, "hello", 5, MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof(to)));
 }
 
+/* The log may be a socket, and all have the same. */
+static void
+shut_log(struct child *c, numbers n)
+{
+	(void)n;
+	orders_answer_result(c, shutdown(STDERR_FILENO, SHUT_RDWR));
+}
+
 /* The client's socket where the life line was: there one may connect. */
 
 static void
@@ -170,6 +178,7 @@ const struct order orders_network[] = {
     {"connect-client", connect_client},
     {"send-elsewhere", send_elsewhere},
     {"send-to", send_to},
+    {"shut-log", shut_log},
     {"move-by-dup2", move_by_dup2},
     {"move-by-dup3", move_by_dup3},
     {"move-by-dup", move_by_dup},
