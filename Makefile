@@ -178,7 +178,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check docs
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol hell clients supervise installed bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol hell clients supervise proxies installed bench-smoke
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
@@ -233,6 +233,10 @@ deb-check: deb check-deps ## install the package on a fresh Debian, by debootstr
 supervise: all check-deps ## under real supervisors: inetd, xinetd, tcpserver, s6, runit, systemd
 	$(call say,TEST,tests/supervise)
 	$(Q)tests/supervise/run $(OUT)/rosterd $(TESTS)
+
+proxies: all check-deps ## behind nginx and haproxy
+	$(call say,TEST,tests/proxies)
+	$(Q)tests/proxies/run $(OUT)/rosterd $(OUT)/rosterd-dump
 
 # Criterion itself leaks, and a child ends without freeing: that is not looked for.
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
@@ -329,5 +333,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol misbehave hell deaths clients supervise screenshots asan moved \
+.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol misbehave hell deaths clients supervise proxies screenshots asan moved \
 	fuzz fuzzers bench bench-smoke layers format format-check help

@@ -47,6 +47,8 @@ if [ "$1" = check ]; then
 	need python3-websockets /usr/lib/python3/dist-packages/websockets/__init__.py
 	need ucspi-tcp tcpserver
 	need ipsvd tcpsvd
+	need nginx-light nginx
+	need haproxy haproxy
 	need s6 s6-supervise
 	need runit runsv
 	need systemd systemd-socket-activate

@@ -49,7 +49,10 @@ add_own(struct cgi *c)
 	return good;
 }
 
-/* 10.0.0.1:5 and [::1]:5 as address and port; one that a proxy has told may have no port. */
+/*
+ * 10.0.0.1:5 and [::1]:5 as address and port.  One that a proxy has told may have no
+ * port, and is 10.0.0.1 or ::1 then.
+ */
 static bool
 add_address(struct cgi *c, const char *side, const char *address, const char *port_name)
 {
@@ -58,7 +61,8 @@ add_address(struct cgi *c, const char *side, const char *address, const char *po
 	size_t length = strcspn(at, bracket ? "]" : ":");
 	const char *port = at + length + bracket;
 
-	if (strncmp(address, "unix", 4) == 0)
+	if (strncmp(address, "unix", 4) == 0 ||
+	    (!bracket && strchr(at, ':') != strrchr(at, ':')))
 		length = strlen(address);
 	return add(c, "%s=%.*s", side, (int)length, at) &&
 	       add(c, "%s=%s", port_name, at[length] != '\0' && *port == ':' ? port + 1 : "");

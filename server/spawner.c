@@ -126,7 +126,7 @@ is_at_the_door(int fd, const struct hook_message *m, struct hook_message *client
 	e = segment_entry((struct header *)(uintptr_t)h, m->slot);
 	*client = *m;
 	memcpy(client->token, e->token, TOKEN_LENGTH);
-	memcpy(client->peer, e->peer, PEER_LENGTH);
+	memcpy(client->peer, segment_client(e), PEER_LENGTH);
 	client->peer[PEER_LENGTH - 1] = '\0';
 	fence_acquire();
 	return load_relaxed(&e->pid) == peer.pid &&

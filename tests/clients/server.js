@@ -19,6 +19,7 @@ export async function start(...options) {
 		await once(child.stderr, "data");
 	const port = Number(/address=127\.0\.0\.1:(\d+)/.exec(log)[1]);
 	return {
+		name,
 		port,
 		url: `ws://127.0.0.1:${port}/`,
 		page: `http://127.0.0.1:${port}/`,

@@ -448,6 +448,39 @@ Test(proxy, whoever_can_open_a_unix_socket_may_be_trusted)
 	unlink(path);
 }
 
+/* A program that decides who may come in is told the client's address, not the proxy's. */
+Test(proxy, hooks_are_told_the_clients_address)
+{
+	static const char *const rows[][3] = {{"203.0.113.7:5", "203.0.113.7", "5"},
+	    {"203.0.113.7", "203.0.113.7", ""}, {"[2001:db8::7]:5", "2001:db8::7", "5"},
+	    {"2001:db8::7", "2001:db8::7", ""}};
+	char program[4096], text[1024], told[128];
+
+	cr_assert(realpath("tests/protocol/hook.sh", program) != NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *clients, *properties;
+		struct ws w;
+
+		START("--on-connect", program, "--reserved", "auth.");
+		snprintf(text, sizeof(text),
+		    "GET /?told HTTP/1.1\r\n%sX-Forwarded-For: %s\r\n\r\n",
+		    strchr(UPGRADE, '\n') + 1, rows[i][0]);
+		say_text(&w, PROXY, text, 101);
+		cr_assert(server_await_counter(&s, "ticker", "opened", 1, 5000));
+		clients = server_dump(&s, "clients");
+		properties = json_object_get(json_array_get(clients, 0), "properties");
+		snprintf(told, sizeof(told), "|%s|", rows[i][1]);
+		cr_assert_not_null(
+		    strstr(json_string_value(json_object_get(properties, "auth.told")), told));
+		cr_assert_str_eq(
+		    json_string_value(json_object_get(properties, "auth.port")), rows[i][2]);
+		json_decref(clients);
+		ws_drop(&w);
+		server_destroy(&s);
+	}
+	s.pid = 0;
+}
+
 /* Pages for operators. */
 
 #define PAGE "GET /clients.json HTTP/1.1\r\nHost: here\r\n"

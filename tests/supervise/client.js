@@ -7,8 +7,8 @@ import Ws from "../clients/node_modules/ws/wrapper.mjs";
 import { Client } from "../clients/server.js";
 
 export class Checked extends Client {
-	constructor(url) {
-		super(Ws, url);
+	constructor(url, WebSocket = Ws) {
+		super(WebSocket, url);
 		this.socket.addEventListener("error", (error) => { this.error = error; });
 	}
 
