@@ -131,7 +131,8 @@ expect_client(const char *address)
 	cr_assert_eq(strncmp(shown("via"), PROXY ":", strlen(PROXY) + 1), 0);
 	cr_assert(is_titled(address), "no title of %s", address);
 	snprintf(text, sizeof(text), " peer=%s via=" PROXY ":", address);
-	cr_assert_gt(server_logged(&s, text), 0, "the log does not say %s", text);
+	cr_assert(
+	    server_await_log(&s, text, 1, patience(5000)), "the log does not say %s", text);
 }
 
 /* It is known by its own address, and nothing was told. */
