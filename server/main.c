@@ -10,7 +10,7 @@
  *	fit.c		how many clients the limits of the system allow
  *	admission.c	who is let in: how many there are from where (census.c,
  *			source.c), what they owe (penalty.c), how many come in
- *			at once (startups.c)
+ *			at once (startups.c), who is behind a proxy (proxied.c)
  *	guest.c		serves the client that it was given; the first one
  *			starts a listener that has no sockets (host.c)
  *	ticker.c	the process that owns the truth (see ticker.h)

@@ -41,6 +41,18 @@ Test(floods, nonsense_on_the_life_line_is_death, .timeout = 120)
 	stage_close(&s);
 }
 
+/* Whose client is in the roster may not say whose address it has, though its peer is trusted. */
+Test(floods, a_lie_about_the_clients_address_is_death, .timeout = 120)
+{
+	static struct stage s;
+
+	stage_open(&s, (const char *const[]){"--trust", "127.0.0.1", NULL});
+	stage_try_all(&s, (const struct trial[]){{"say-told", FATE_ENDS, LINE, 0},
+			      {"say-pass 5000", FATE_ENDS, LINE, 0}, END});
+	cr_assert_eq(server_counter(&s.server, "ticker", "told"), 0);
+	stage_close(&s);
+}
+
 Test(floods, of_connections_to_the_ticker_are_death, .timeout = 120)
 {
 	static struct stage s;

@@ -58,6 +58,32 @@ Test(options, origins_that_can_never_match_are_bad)
 	cr_assert_eq(READ(&o, "--origin", "self, https://example.org"), OPTIONS_RUN);
 }
 
+Test(options, nobody_is_trusted_by_mistake)
+{
+	struct child_settings settings;
+	struct options o;
+
+	cr_assert_eq(READ(&o, NULL), OPTIONS_RUN);
+	options_child(&o, &settings);
+	cr_assert_not(trust_peer(&settings.trust, "127.0.0.1:5"));
+	cr_assert_not(settings.proxy_protocol);
+	cr_assert_eq(settings.client_header, HEADER_X_FORWARDED_FOR);
+	cr_assert_eq(READ(&o, "--trust", "10.0.0.0/8,unix", "--trust", "::1",
+			 "--proxy-protocol", "on", "--client-header", "forwarded"),
+	    OPTIONS_RUN);
+	options_child(&o, &settings);
+	cr_assert(trust_peer(&settings.trust, "[::1]:5"));
+	cr_assert(trust_peer(&settings.trust, "10.0.0.1:5"));
+	cr_assert(trust_peer(&settings.trust, "unix"));
+	cr_assert_not(trust_peer(&settings.trust, "127.0.0.1:5"));
+	cr_assert(settings.proxy_protocol);
+	cr_assert_eq(settings.client_header, HEADER_FORWARDED);
+	cr_assert_eq(READ(&o, "--trust", "10.0.0.0/8;::1"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--trust", "proxy.example.org"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--proxy-protocol", "optional"), OPTIONS_WRONG);
+	cr_assert_eq(READ(&o, "--client-header", "X-Real-IP"), OPTIONS_WRONG);
+}
+
 Test(options, flags_win_over_the_environment_and_that_over_defaults)
 {
 	struct options o;

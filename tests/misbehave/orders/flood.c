@@ -81,6 +81,25 @@ say_child(struct child *c, numbers n)
 	say_on(c, REGISTER_CHILD, n);
 }
 
+/* Its client is somebody else, it says. */
+static void
+say_told(struct child *c, numbers n)
+{
+	struct register_message m = introduction(c, REGISTER_TOLD);
+
+	m.slot = c->seat.parent;
+	snprintf(m.peer, sizeof(m.peer), "203.0.113.7");
+	(void)register_send(c->seat.line, &m, NULL, 0);
+	sleep_for_ever(c, n);
+}
+
+/* What a listener answers to that. */
+static void
+say_pass(struct child *c, numbers n)
+{
+	say_on(c, REGISTER_PASS, n);
+}
+
 static void
 say_drain(struct child *c, numbers n)
 {
@@ -260,6 +279,8 @@ const struct order orders_flood[] = {
     {"say-open", say_open},
     {"say-child", say_child},
     {"say-drain", say_drain},
+    {"say-told", say_told},
+    {"say-pass", say_pass},
     {"say-half", say_half},
     {"say-descriptors", say_descriptors},
     {"connect-silent", connect_silent},
