@@ -637,6 +637,10 @@ Test(proxy, where_no_listener_answers_the_client_is_told_to_come_again)
 	got = answer(&w);
 	kill(s.pid, SIGCONT);
 	cr_assert_eq(strncmp(got, "HTTP/1.1 503 ", 13), 0, "%s", got);
+	ws_drop(&w);
+	/* That was not its fault. */
+	cr_assert(server_await_counter(&s, "listener", "children_ended", 1, patience(10000)));
+	cr_assert_eq(server_counter(&s, "listener", "penalties"), 0);
 }
 
 Test(proxy, where_no_listener_is_left_nobody_limits)
@@ -675,15 +679,18 @@ Test(proxy, a_listener_that_takes_over_knows_whose_clients_there_are)
 {
 	struct ws w[3];
 
-	START(PROTOCOL, "--max-per-source", "1");
+	START(PROTOCOL, "--max-per-source", "1", "--handshake", "30000");
 	open_as(&w[0], PROXY, CLIENT_7, "");
-	/* One of the proxy's own counts for nobody, then as before. */
-	open_as(&w[1], PROXY, "PROXY UNKNOWN\r\n", "");
+	/* Whose the second is nobody knows yet. */
+	ws_connect_from(&w[1], s.port, PROXY);
+	cr_assert(server_await_counter(&s, "ticker", "claimed", 2, 5000));
 	kill(s.pid, SIGHUP);
 	cr_assert(server_await_log(&s, "segment-adopted", 1, patience(10000)));
 	cr_assert(server_await_counter(&s, "ticker", "returned", 2, patience(10000)));
 	say_text(&w[2], PROXY, CLIENT_7 UPGRADE "\r\n", 503);
 	ws_drop(&w[2]);
-	open_as(&w[2], PROXY, "PROXY UNKNOWN\r\n", "");
+	ws_raw_text(&w[1], CLIENT_7 UPGRADE "\r\n");
+	cr_assert_eq(strncmp(answer(&w[1]), "HTTP/1.1 503 ", 13), 0);
+	ws_drop(&w[1]);
 	open_as(&w[2], PROXY, CLIENT_8, "");
 }
