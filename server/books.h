@@ -52,6 +52,8 @@ struct client {
 	uint64_t version;   /* of them, as they were read last */
 	uint32_t heartbeat; /* when something was there for it ... */
 	uint64_t rung_ms;   /* ... first, without a heartbeat since; 0: it lives */
+	uint64_t noted_ms;  /* the rung_ms of which cpu_ms was noted (watch.c) */
+	uint64_t cpu_ms;    /* that its process had used then */
 	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
 	uint64_t back_ms;   /* until when it may come back; 0: it is here */
 	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it may stay */

@@ -27,31 +27,69 @@ peer_of(int fd, struct peer *peer)
 	return 0;
 }
 
-/* Field 22 of /proc/PID/stat, in ms since the machine was started; 0 if it is gone. */
-static uint64_t
-began_boot_ms(uint32_t pid)
+/* One line of /proc/PID/stat (proc(5)); false if there is no such process. */
+struct stat_line {
+	char text[1024];
+	const char *rest; /* from the end of field 2 on: it may hold anything itself */
+};
+
+static bool
+read_stat(uint32_t pid, struct stat_line *line)
 {
-	char path[32], line[1024], *at;
-	unsigned long long ticks = 0;
+	char path[32];
 	ssize_t length;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-		return 0;
-	length = read(fd, line, sizeof(line) - 1);
+		return false;
+	length = read(fd, line->text, sizeof(line->text) - 1);
 	close(fd);
-	if (length <= 0)
-		return 0;
-	line[length] = '\0';
-	/* The name in field 2 may hold anything; fields are counted after its end. */
-	if ((at = strrchr(line, ')')) == NULL)
-		return 0;
-	for (int field = 2; field < 22 && at != NULL; field++)
+	line->text[length > 0 ? length : 0] = '\0';
+	return (line->rest = strrchr(line->text, ')')) != NULL;
+}
+
+/* The field of that number, or NULL. */
+static const char *
+stat_field(const struct stat_line *line, int number)
+{
+	const char *at = line->rest;
+
+	for (int field = 2; field < number && at != NULL; field++)
 		at = strchr(at + 1, ' ');
-	if (at != NULL)
-		ticks = strtoull(at + 1, NULL, 10);
+	return at != NULL ? at + 1 : NULL;
+}
+
+/* A field that counts clock ticks, in ms. */
+static uint64_t
+stat_ms(const struct stat_line *line, int number)
+{
+	const char *at = stat_field(line, number);
+	unsigned long long ticks = at != NULL ? strtoull(at, NULL, 10) : 0;
+
 	return ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK);
+}
+
+/* In ms since the machine was started; 0 if it is gone. */
+static uint64_t
+began_boot_ms(uint32_t pid)
+{
+	struct stat_line line;
+
+	return read_stat(pid, &line) ? stat_ms(&line, 22) : 0;
+}
+
+bool
+peer_work(uint32_t pid, struct peer_work *work)
+{
+	struct stat_line line;
+	const char *state;
+
+	if (!read_stat(pid, &line) || (state = stat_field(&line, 3)) == NULL)
+		return false;
+	work->runnable = *state == 'R' || *state == 'D';
+	work->cpu_ms = stat_ms(&line, 14) + stat_ms(&line, 15);
+	return true;
 }
 
 int

@@ -4,6 +4,7 @@
 #ifndef SERVER_PEER_H
 #define SERVER_PEER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,6 +23,15 @@ int peer_of(int fd, struct peer *peer);
  * since_boot_ms, when the child was already there.  line may be -1.
  */
 int peer_pidfd(int line, uint32_t pid, uint64_t since_boot_ms);
+
+/* What a process does with its time. */
+struct peer_work {
+	bool runnable;   /* or waits for the disk: it would go on if the machine let it */
+	uint64_t cpu_ms; /* that it has used, in ms */
+};
+
+/* As /proc says; false if it is gone. */
+bool peer_work(uint32_t pid, struct peer_work *work);
 
 /* SIGKILL by pidfd. */
 void peer_kill(int pidfd);

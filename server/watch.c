@@ -8,10 +8,37 @@
 #include "guard.h"
 #include "kill.h"
 #include "latch.h"
+#include "peer.h"
 #include "reception.h"
 
 /* A pin is too old when its snapshot is this many behind: children copy at two. */
 #define PIN_AGE_MAX 3U
+
+/* Part of --hung that a child has to have computed, in vain, to be taken for one that spins. */
+#define SPIN_PART 10U
+
+/*
+ * A child that is stopped, or sleeps where it should not, does not wake; one that
+ * is runnable may only be starved.  So half of the time after it was rung its CPU
+ * time is noted, and from the end on it is hung once it has used enough since.
+ */
+static bool
+is_hung(struct ticker *t, struct client *c, uint64_t now_ms)
+{
+	uint64_t waited_ms = watch_elapsed(now_ms, c->rung_ms);
+	struct peer_work work;
+
+	if (waited_ms < t->start.hung_ms / 2)
+		return false;
+	if (!peer_work(c->pid, &work))
+		return waited_ms >= t->start.hung_ms;
+	if (c->noted_ms != c->rung_ms) {
+		c->noted_ms = c->rung_ms;
+		c->cpu_ms = work.cpu_ms;
+	}
+	return waited_ms >= t->start.hung_ms &&
+	       (!work.runnable || work.cpu_ms - c->cpu_ms >= t->start.hung_ms / SPIN_PART);
+}
 
 /* Dead and alive are told apart by its life line; this is about alive and well. */
 static void
@@ -26,7 +53,7 @@ watch_child(struct ticker *t, uint32_t slot, uint64_t now_ms)
 		if (load_relaxed(&s->heartbeat) != c->heartbeat ||
 		    load_relaxed(&s->asleep) != 0)
 			c->rung_ms = 0;
-		else if (watch_elapsed(now_ms, c->rung_ms) >= t->start.hung_ms)
+		else if (is_hung(t, c, now_ms))
 			kill_child(t, slot, KILL_HUNG, "does not wake when it is rung");
 	}
 	if (c->wanted_ms != 0 && watch_elapsed(now_ms, c->wanted_ms) >= WATCH_STALL_MS)

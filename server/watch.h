@@ -2,7 +2,7 @@
  * watch.h - who does not do what everybody relies on.
  *
  *	holds the lock for over WATCH_LOCK_MS		killed (commons.h)
- *	has to move, no heartbeat for --hung		killed
+ *	has to move, no heartbeat for --hung		killed, if it could have run
  *	lets others wait for its mail WATCH_STALL_MS	killed
  *	pins snapshots that are needed			killed
  *	did not come back to a new ticker		killed

@@ -30,6 +30,14 @@ peer_pidfd(int line, uint32_t pid, uint64_t since_boot_ms)
 	return -1;
 }
 
+bool
+peer_work(uint32_t pid, struct peer_work *work)
+{
+	(void)pid;
+	(void)work;
+	return false;
+}
+
 void
 peer_kill(int pidfd)
 {
