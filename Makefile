@@ -178,7 +178,8 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check docs
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol hell clients supervise proxies installed bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol hell deaths kills clients supervise proxies installed bench-smoke
+	$(Q)$(MAKE) WERROR=1 soak T=15
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
@@ -214,6 +215,20 @@ deaths: check-deps $(OUT)/tests/deaths ## processes that die at a chosen instruc
 	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=build/faults/rosterd \
 	ROSTERD_DUMP=build/faults/rosterd-dump \
 	$(OUT)/tests/deaths --jobs 2 $(TESTS)
+
+# Killing is done by random times, so a run that failed is repeated with its ROSTERD_SEED.
+CHILDREN ?= 150
+TICKERS ?= 5
+LISTENERS ?= 2
+RUN_KILLS = ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump $(OUT)/tests/kills
+
+kills: all check-deps $(OUT)/tests/kills ## SIGKILL at random times under load: CHILDREN=150 TICKERS=5 LISTENERS=2
+	$(call say,TEST,$(OUT)/tests/kills)
+	$(Q)$(RUN_KILLS) $(CHILDREN) $(TICKERS) $(LISTENERS) $(or $(T),$(shell expr $(CHILDREN) / 25 + 4))
+
+soak: all check-deps $(OUT)/tests/kills ## T=600 seconds of everything, and nothing has grown in the end
+	$(call say,SOAK,for $(or $(T),600) s)
+	$(Q)$(RUN_KILLS) $(shell t=$(or $(T),600); expr $$t \* 5; expr $$t / 10 + 1; expr $$t / 30 + 1; echo $$t)
 
 clients: all check-deps ## node's ws and built-in WebSocket, Chromium with the page
 	$(call say,TEST,tests/clients)
@@ -315,6 +330,11 @@ $(OUT)/bench/base_lws: $(call objects,tests/bench,base_lws)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lwebsockets -ljansson
 
+$(OUT)/tests/kills: $(call objects,tests/fault,kills) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -ljansson
+
 $(OUT)/tests/deaths: $(call objects,tests/fault,$(DEATHS)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
@@ -333,5 +353,5 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol misbehave hell deaths clients supervise proxies screenshots asan moved \
+.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol misbehave hell deaths kills soak clients supervise proxies screenshots asan moved \
 	fuzz fuzzers bench bench-smoke layers format format-check help

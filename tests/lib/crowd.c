@@ -115,8 +115,11 @@ take_packet(struct crowd *c, int receiver, const json_t *packet)
 	const json_t *value = json_object_get(packet, "crowd");
 	int n = (int)json_number_value(json_array_get(value, 0));
 
-	if (sender < 0)
-		return; /* whoever misbehaves may send, too */
+	if (sender < 0) {
+		if (c->stranger != NULL)
+			c->stranger(receiver, packet);
+		return;
+	}
 	CHECK(n == next_packet(c, receiver, sender), "packet %d of %d came to %d instead of %d",
 	    n, sender, receiver, next_packet(c, receiver, sender));
 	c->members[receiver].got[sender] = n;

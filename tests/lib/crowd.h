@@ -29,7 +29,9 @@ struct crowd_member {
 struct crowd {
 	int count;
 	struct crowd_member members[CROWD_MAX];
-	bool quiet;                /* nothing new is sent */
+	bool quiet; /* nothing new is sent */
+	/* What comes to one of them from somebody else; or NULL: whoever misbehaves may send. */
+	void (*stranger)(int receiver, const json_t *packet);
 	long long worst_tick_ms;   /* from a property that is set to its arrival at another */
 	long long worst_packet_ms; /* from a packet that is sent to its arrival */
 };

@@ -70,11 +70,12 @@ pause_ms(int ms)
 static void
 run_server(const struct server *s, const char *const *options, int ready)
 {
+	char address[32], number[16];
 	const char *arguments[ARGUMENTS_MAX] = {
-	    "rosterd", "--name", s->name, "--listen", "127.0.0.1:0", "--ready-fd"};
-	char number[16];
+	    "rosterd", "--name", s->name, "--listen", address, "--ready-fd"};
 	int count = 6, log;
 
+	snprintf(address, sizeof(address), "127.0.0.1:%d", s->port);
 	snprintf(number, sizeof(number), "%d", ready);
 	arguments[count++] = number;
 	for (; options != NULL && *options != NULL && count < ARGUMENTS_MAX - 1; options++)
@@ -116,17 +117,13 @@ read_port(struct server *s)
 	free(log);
 }
 
-void
-server_start(struct server *s, const char *const *options)
+static void
+start_listener(struct server *s, const char *const *options)
 {
-	static int serial;
 	int ready[2];
 	struct pollfd p;
 	char byte;
 
-	snprintf(s->name, sizeof(s->name), "test-%d-%d", (int)getpid(), serial++);
-	snprintf(s->log, sizeof(s->log), "/tmp/rosterd-%s.log", s->name);
-	unlink(s->log);
 	CHECK(pipe(ready) == 0, "pipe: %s", strerror(errno));
 	if ((s->pid = fork()) == 0) {
 		close(ready[0]);
@@ -137,7 +134,25 @@ server_start(struct server *s, const char *const *options)
 	CHECK(poll(&p, 1, 20000) == 1 && read(ready[0], &byte, 1) == 1,
 	    "the server did not get ready: %s", read_file(s->log));
 	close(ready[0]);
+}
+
+void
+server_start(struct server *s, const char *const *options)
+{
+	static int serial;
+
+	snprintf(s->name, sizeof(s->name), "test-%d-%d", (int)getpid(), serial++);
+	snprintf(s->log, sizeof(s->log), "/tmp/rosterd-%s.log", s->name);
+	unlink(s->log);
+	s->port = 0;
+	start_listener(s, options);
 	read_port(s);
+}
+
+void
+server_again(struct server *s, const char *const *options)
+{
+	start_listener(s, options);
 }
 
 /* The name of the instance stands nowhere in a title, but all its processes have its log open. */
