@@ -361,9 +361,10 @@ stand_apart(struct child_start *own)
 			keep[kept++] = wanted[i];
 	keep[kept] = -1;
 	confine_descriptors(keep);
-	own->client = confine_client(own->client);
+	/* Before the client takes its number: one of them may have that. */
 	own->parts = confine_aside(own->parts);
 	own->hold = confine_aside(own->hold);
+	own->client = confine_client(own->client);
 	confine_standard();
 	confine_schedule();
 }
