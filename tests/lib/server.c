@@ -117,11 +117,13 @@ read_port(struct server *s)
 	free(log);
 }
 
-static void
+/* false: it ended before it was ready. */
+static bool
 start_listener(struct server *s, const char *const *options)
 {
 	int ready[2];
 	struct pollfd p;
+	ssize_t got;
 	char byte;
 
 	CHECK(pipe(ready) == 0, "pipe: %s", strerror(errno));
@@ -131,9 +133,10 @@ start_listener(struct server *s, const char *const *options)
 	}
 	close(ready[1]);
 	p = (struct pollfd){.fd = ready[0], .events = POLLIN};
-	CHECK(poll(&p, 1, 20000) == 1 && read(ready[0], &byte, 1) == 1,
-	    "the server did not get ready: %s", read_file(s->log));
+	CHECK(poll(&p, 1, 20000) == 1, "the server does not get ready: %s", read_file(s->log));
+	got = read(ready[0], &byte, 1);
 	close(ready[0]);
+	return got == 1;
 }
 
 void
@@ -145,14 +148,14 @@ server_start(struct server *s, const char *const *options)
 	snprintf(s->log, sizeof(s->log), "/tmp/rosterd-%s.log", s->name);
 	unlink(s->log);
 	s->port = 0;
-	start_listener(s, options);
+	CHECK(start_listener(s, options), "the server ended: %s", read_file(s->log));
 	read_port(s);
 }
 
-void
+bool
 server_again(struct server *s, const char *const *options)
 {
-	start_listener(s, options);
+	return start_listener(s, options);
 }
 
 /* The name of the instance stands nowhere in a title, but all its processes have its log open. */

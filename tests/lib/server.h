@@ -22,8 +22,11 @@ struct server {
 /* Start one with these options more (NULL-terminated, or NULL) and wait until it is ready. */
 void server_start(struct server *s, const char *const *options);
 
-/* Start one more listener of the same name, port and log: its predecessor was killed. */
-void server_again(struct server *s, const char *const *options);
+/*
+ * Start one more listener of the same name, port and log: its predecessor was
+ * killed.  false: it ended before it was ready.
+ */
+bool server_again(struct server *s, const char *const *options);
 
 /* Ask it to end, and check that it ends well and leaves nothing behind. */
 void server_stop(struct server *s);
