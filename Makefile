@@ -37,7 +37,7 @@ SERVER := inherit options rows usage conf fit guest host listener listening life
 	tick watch commons witness user departure \
 	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
 SERVER += admission census penalty source startups proxied
-SERVER += hooks spawner jobs launch cgi judge strays
+SERVER += hooks spawner jobs launch cgi judge strays tell reading
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))

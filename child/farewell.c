@@ -34,6 +34,7 @@ leave_roster(struct child *c)
 {
 	if (c->seat.closing)
 		return;
+	store_relaxed(&c->seat.self->code, c->code);
 	seat_close(&c->seat);
 	if (c->seat.open)
 		log_end(c);

@@ -29,6 +29,7 @@ struct ticker_start {
 	const char *group;   /* --group, or NULL */
 	struct limits limits;
 	uint32_t tick_ms;
+	bool tell_ends;       /* --on-close: tell.h */
 	uint32_t claim_ms;    /* for a child between having a slot and having a client */
 	uint32_t hung_ms;     /* for a child to show a heartbeat when it was rung */
 	uint64_t door;        /* of the registration socket, if the segment is made anew */
@@ -106,6 +107,7 @@ struct ticker {
 	int epoll;
 	int timer;
 	int bells_below; /* descriptors from here on are kept for life lines (bells.h) */
+	int spawner;     /* line to it (tell.h); -1: there is none */
 	bool draining;
 	bool over;     /* nothing keeps it here */
 	bool yielding; /* over after the next tick, for another ticker to take over */

@@ -12,6 +12,7 @@
 #include "peer.h"
 #include "post.h"
 #include "registry.h"
+#include "tell.h"
 
 /*
  * It opened while there was no ticker to be told, sent something and died: what
@@ -58,6 +59,7 @@ departure_begin(struct ticker *t, uint32_t slot)
 		count_add(&t->header->counters.closed, 1);
 	}
 	bells_flush(t);
+	(void)tell_end(t, slot);
 }
 
 static void
@@ -142,7 +144,7 @@ try_free(struct ticker *t, uint32_t slot)
 	if (c->line >= 0 || c->death >= 0)
 		return;
 	break_its_lock(t, slot);
-	if (c->blocked)
+	if (c->blocked || !tell_end(t, slot))
 		return;
 	store_release(&books_entry(t, slot)->state, ENTRY_FREE);
 	FAULT("departure.freed");

@@ -16,11 +16,15 @@ enum event_tag {
 	TAG_LISTENER, /* place in t->listeners */
 	TAG_LINE,     /* slot */
 	TAG_DEATH,    /* slot */
+	TAG_SPAWNER,
 };
 
 /* Watch fd for input; generation tells an event for this client from one for the next. */
 int events_watch(
     struct ticker *t, int fd, enum event_tag tag, uint32_t number, uint64_t generation);
+
+/* Whether one that is watched is to be watched for room to write, too. */
+int events_watch_room(struct ticker *t, int fd, enum event_tag tag, bool room);
 
 /* An event taken apart again. */
 struct event {

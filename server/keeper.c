@@ -49,6 +49,7 @@ become_ticker(const struct keeper *k)
 	    .tick_ms = o->tick_ms,
 	    .claim_ms = o->handshake_ms + CLAIM_EXTRA_MS +
 			(o->on_connect != NULL ? o->hook_ms + HOOK_QUEUE_MS : 0),
+	    .tell_ends = o->on_close != NULL,
 	    .door = k->door,
 	    .hung_ms = o->hung_ms,
 	    .registration = k->registration,

@@ -35,6 +35,7 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	memcpy(e->token, token, TOKEN_LENGTH);
 	memcpy(e->peer, peer, PEER_LENGTH);
 	store_relaxed(&e->proxied, 0);
+	store_relaxed(&e->untold, 0);
 	FAULT("registry.filled");
 	store_release(&e->state, ENTRY_CLAIMED);
 	FAULT("registry.claimed");
@@ -179,6 +180,7 @@ registry_open(struct ticker *t, uint32_t slot)
 	FAULT("registry.placed");
 	store_relaxed(&t->header->order, order + 1);
 	FAULT("registry.opening");
+	store_relaxed(&e->untold, t->start.tell_ends);
 	store_release(&e->state, ENTRY_OPEN);
 	FAULT("registry.opened");
 	books_enlist(t, slot);

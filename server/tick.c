@@ -6,12 +6,14 @@
 #include "../shm/clock.h"
 #include "../shm/fault.h"
 #include "../shm/log.h"
-#include "../shm/scan.h"
 #include "bells.h"
+#include "departure.h"
 #include "commons.h"
 #include "kill.h"
 #include "post.h"
+#include "reading.h"
 #include "render.h"
+#include "tell.h"
 #include "watch.h"
 
 #define LOCK_WAIT_MS 20 /* then the tick looks at every slot instead of at the ring */
@@ -73,42 +75,6 @@ compare_versions(struct ticker *t)
 	}
 }
 
-/* One JSON object and nothing else? */
-static bool
-is_object(const char *text, uint32_t length)
-{
-	struct scan_error error;
-
-	return scan_check(text, length, &error) == 0 && text[0] == '{' &&
-	       text[length - 1] == '}';
-}
-
-enum reading { READ_SAME, READ_CHANGED, READ_LATER, READ_LIE };
-
-/* What a client says about itself now, into its private copy if it is something else. */
-static enum reading
-read_client(struct ticker *t, uint32_t slot)
-{
-	char *fresh = books_text(t, t->max_clients); /* the place behind the last client's */
-	struct client *c = &t->clients[slot];
-	uint32_t max = t->header->limits.max_properties, length;
-	uint64_t version =
-	    slot_read(books_slot(t, slot), t->header->layout.buffer_size, fresh, max, &length);
-
-	if (version == 0)
-		return READ_SAME;
-	if (version == UINT64_MAX)
-		return length > max ? READ_LIE : READ_LATER;
-	c->version = version;
-	if (length == c->length && memcmp(fresh, books_text(t, slot), length) == 0)
-		return READ_SAME;
-	if (!is_object(fresh, length))
-		return READ_LIE;
-	memcpy(books_text(t, slot), fresh, length);
-	c->length = length;
-	return READ_CHANGED;
-}
-
 static void
 note_fresh(struct ticker *t, uint32_t slot)
 {
@@ -135,14 +101,14 @@ read_changes(struct ticker *t)
 		c->look = false;
 		if (!c->open || c->doomed)
 			continue;
-		switch (read_client(t, slot)) {
-		case READ_SAME: break;
-		case READ_CHANGED:
+		switch (reading_take(t, slot)) {
+		case READING_SAME: break;
+		case READING_CHANGED:
 			note_fresh(t, slot);
 			any = true;
 			break;
-		case READ_LATER: books_look(t, slot); break;
-		case READ_LIE:
+		case READING_LATER: books_look(t, slot); break;
+		case READING_LIE:
 			kill_child(t, slot, KILL_LIE, "nonsense in its properties");
 			break;
 		}
@@ -214,6 +180,9 @@ tick_run(struct ticker *t, uint64_t now_ms)
 		publish(t);
 	(void)post_mark_all(t);
 	bells_flush(t);
+	tell_turn(t);
+	if (t->start.tell_ends)
+		departure_retry(t);
 	watch_run(t, now_ms);
 	if (work)
 		count_add(

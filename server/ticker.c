@@ -28,6 +28,7 @@
 #include "options.h"
 #include "post.h"
 #include "reception.h"
+#include "tell.h"
 #include "tick.h"
 
 /*
@@ -179,6 +180,7 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	/* The process may be a fork of a ticker (guard.h): nothing of that one counts. */
 	memset(t, 0, sizeof(*t));
 	t->start = *start;
+	t->spawner = -1;
 	raise_descriptors(t);
 	if (open_segment(t, &adopted) < 0)
 		return EXIT_SYSTEM;
@@ -256,6 +258,10 @@ dispatch(struct ticker *t, struct event e)
 	case TAG_LISTENER: reception_listener(t, e.number); break;
 	case TAG_LINE: reception_line(t, e.number, e.generation); break;
 	case TAG_DEATH: departure_death(t, e.number, e.generation); break;
+	case TAG_SPAWNER:
+		tell_hear(t);
+		departure_retry(t);
+		break;
 	}
 }
 

@@ -9,6 +9,8 @@
  *	guard.c		that there is a listener where no supervisor sees to it
  *	drain.c		all are sent away
  *	departure.c	how a client leaves
+ *	tell.c		that it has left, for the operator's program
+ *	reading.c	what it says about itself
  *	post.c		mail from outboxes to inboxes and the log (parcel.c: a packet)
  *	registry.c	how a client comes
  *	render.c	the roster as text, into a snapshot

@@ -40,6 +40,8 @@ check_entry(struct check *c, uint32_t slot, const struct entry *e)
 	if (load_relaxed(&e->announced) > newest + 1)
 		check_add(c, "entry-announced", slot, "in %u, the newest is %u",
 		    load_relaxed(&e->announced), newest);
+	if (load_relaxed(&e->untold) > 1)
+		check_add(c, "entry-untold", slot, "%u", load_relaxed(&e->untold));
 	if (load_relaxed(&e->bequeathed) > 1)
 		check_add(c, "entry-bequeathed", slot, "%u", load_relaxed(&e->bequeathed));
 	if (since < c->header->created_boot || since > c->now_boot_ms + CLOCK_SLACK_MS)

@@ -47,7 +47,7 @@
 #include "ring.h"
 
 #define LAYOUT_MAGIC 0x0a64726574736f72ULL /* "rosterd\n", little endian */
-#define LAYOUT_VERSION 5U
+#define LAYOUT_VERSION 6U
 #define LAYOUT_PAGE 4096U
 
 #define LAYOUT_CLIENTS_MAX 60000U        /* a slot number fits in 16 bits */
@@ -219,7 +219,7 @@ struct entry {
 	char peer[PEER_LENGTH];      /* T  likewise; NUL-terminated: the socket's other end */
 	_Atomic uint32_t proxied;    /* T  1: that is a trusted proxy, and the client is ... */
 	char client[PEER_LENGTH];    /* T  ... this, written once, before proxied */
-	uint32_t unused;
+	_Atomic uint32_t untold;     /* T  1: its end is to be told to the spawner (hook.h) */
 };
 
 /* Why the ticker wants a child to close its client. */

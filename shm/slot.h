@@ -56,6 +56,7 @@ struct slot {
 	_Atomic uint32_t length[2];            /* C  bytes of text in buffers 0 and 1 */
 	_Atomic uint32_t backlog;              /* C  bytes kept for a client that is slow */
 	_Atomic uint32_t state;                /* C  enum slot_state */
+	_Atomic uint32_t code;                 /* C  of the close frame; 0: there was none */
 	_Atomic uint64_t pong_wall_ms;         /* C  when its client last answered a ping */
 
 	struct client_counters counters;     /* C */

@@ -1,6 +1,12 @@
 #!/bin/sh
 # A program for --on-connect and --on-close that does what the query tells it to;
 # HOOK_MARK tells its processes from those of others, HOOK_FILE is what it writes to.
+if [ -n "$ROSTERD_CODE" ]; then
+	[ -z "$HOOK_SLEEP" ] || sleep "$HOOK_SLEEP"
+	read -r end
+	echo "$ROSTERD_CODE $ROSTERD_TOKEN $REMOTE_ADDR $end" >>"$HOOK_FILE"
+	exit
+fi
 case $QUERY_STRING in
 '') ;;
 user=*) echo "{\"auth.user\":\"${QUERY_STRING#user=}\",\"auth.level\":1.10}" ;;
