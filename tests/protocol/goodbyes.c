@@ -236,6 +236,8 @@ Test(goodbyes, spawner_that_is_killed_has_a_successor)
 	stay(&r, &w);
 	cr_assert_eq(server_processes(&s, "spawner", &spawner, 1), 1);
 	kill(spawner, SIGKILL);
+	/* What it was told before it is dead is lost with it. */
+	cr_assert(server_await_log(&s, "spawner-started", 2, patience(5000)));
 	ws_close(&w);
 	check_end(r.me, 1000, "{\"n\":1,\"last\":\"words\"}");
 	server_stop(&s);
