@@ -31,13 +31,14 @@ DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_
 	dump_check dump_watch dump_kick choose names newest sample screen \
 	check_header check_directory check_slots check_mail check_commons check_snapshot
 CHILD := child rate greet ask serve farewell confine cage filter refusal seat inbound frames fields request \
-	origin behind proxy forwarded answer page status websocket message packet properties session outbox outbound roster mailbag
+	origin behind proxy forwarded answer page status websocket message packet properties session outbox outbound roster mailbag tls key
 SERVER := inherit options rows usage conf fit guest host listener listening lifetime announce \
 	upgrade handover recount ports instance keeper spawn sockets ticker adopt reception \
 	tick watch commons witness user departure \
 	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
 SERVER += admission census penalty source startups proxied
 SERVER += hooks spawner jobs launch cgi judge strays tell reading
+SERVER += signing signer
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
 PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
@@ -90,7 +91,7 @@ else ifeq ($(FLAVOUR),clang)
 CC := clang
 endif
 
-LIBS_TESTS := -lcriterion -lwebsockets -ljansson -linih -lseccomp -lbsd
+LIBS_TESTS := -lcriterion -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto
 ifeq ($(LINK),static)
 # The libraries mention name services, which this program never asks, and about
 # which the linker warns in every static link: -w is for that alone.
@@ -98,7 +99,7 @@ LINK_PRODUCT := $(LINK_FLAGS) -static -Wl,-w
 LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
 else
 LINK_PRODUCT := $(LINK_FLAGS)
-LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd
+LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto
 endif
 
 objects = $(patsubst %,$(OUT)/obj/$(1)/%.o,$(2))
@@ -178,7 +179,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check docs
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol hell deaths kills clients supervise proxies installed bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol protocol-tls hell deaths kills clients supervise proxies installed bench-smoke
 	$(Q)$(MAKE) WERROR=1 soak T=15
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
@@ -194,6 +195,13 @@ protocol: all check-deps $(OUT)/tests/protocol ## the real programs, driven by a
 	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
 	ROSTERD_ECHO=$(if $(filter asan,$(FLAVOUR)),$(OUT),build/echo)/rosterd \
 	$(OUT)/tests/protocol --jobs 6 $(TESTS)
+
+protocol-tls: all check-deps $(OUT)/tests/protocol ## the protocol's main tests over TLS
+	$(Q)$(MAKE) FLAVOUR=echo all
+	$(call say,TEST,$(OUT)/tests/protocol over TLS)
+	$(Q)TESTS_TLS=1 ROSTERD_MOVED=$(OUT)/moved ROSTERD=$(OUT)/rosterd \
+	ROSTERD_DUMP=$(OUT)/rosterd-dump ROSTERD_ECHO=build/echo/rosterd \
+	$(OUT)/tests/protocol --jobs 6 --filter '@(relay|changes|properties|rfc6455)/*'
 
 # Half of it is about how long the others wait, so no more than two at once.
 misbehave: check-deps $(OUT)/tests/misbehave ## children that were taken over, from inside their cages
@@ -274,7 +282,7 @@ docs: all check-deps ## man pages and README say what the programs do
 layers: ## no include leads upwards (server -> child -> shm)
 	$(Q)tests/layers
 
-$(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(ROOMS)
+$(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(call objects,tests/lib,secure check) $(ROOMS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS_TESTS)
@@ -282,17 +290,17 @@ $(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(ROOMS)
 $(OUT)/tests/misbehave: $(call objects,tests/misbehave,$(MISBEHAVE)) $(call objects,tests/lib,$(TESTLIB))
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
 
 $(OUT)/tests/hell: $(call objects,tests/hell,$(HELL)) $(call objects,tests/lib,$(TESTLIB))
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
 
 $(OUT)/tests/protocol: $(call objects,tests/protocol,$(PROTOCOL)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
 
 # Nobody is killed by a fuzzed ticker: see tests/fuzz/world.c.
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(call objects,tests/fuzz,instance world) \
@@ -338,7 +346,7 @@ $(OUT)/tests/kills: $(call objects,tests/fault,kills) $(call objects,tests/lib,$
 $(OUT)/tests/deaths: $(call objects,tests/fault,$(DEATHS)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
 
 ## Care
 
@@ -353,5 +361,6 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol misbehave hell deaths kills soak clients supervise proxies screenshots asan moved \
+.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol protocol-tls \
+	misbehave hell deaths kills soak clients supervise proxies screenshots asan moved \
 	fuzz fuzzers bench bench-smoke layers format format-check help

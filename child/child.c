@@ -68,6 +68,10 @@ read_client(struct child *c)
 		return;
 	}
 	got = inbound_read(&c->in);
+	if (c->in.tls != NULL && !tls_is_up(c->in.tls)) {
+		greet_insecure(c);
+		return;
+	}
 	if (c->phase == PHASE_SERVING)
 		rate_take_bytes(&c->rate, got, clock_us());
 	if (c->phase == PHASE_HANDSHAKE)
@@ -82,7 +86,8 @@ watch_client(struct child *c)
 	/* While it is decided about the client it is not read; but does it wait? */
 	uint32_t wanted = (may_read(c) ? EPOLLIN : 0) |
 			  (c->phase == PHASE_ASKING ? EPOLLRDHUP : 0) |
-			  (c->out.blocked && !outbound_idle(&c->out) ? EPOLLOUT : 0);
+			  (c->out.blocked && !outbound_idle(&c->out) ? EPOLLOUT : 0) |
+			  (may_read(c) && inbound_wants_write(&c->in) ? EPOLLOUT : 0);
 	struct epoll_event e = {.events = wanted, .data.u32 = SOURCE_CLIENT};
 
 	if (wanted == c->interest)
@@ -99,7 +104,7 @@ on_client(struct child *c, uint32_t events)
 		c->in.broken = true;
 	if ((events & EPOLLOUT) != 0)
 		outbound_flush(&c->out);
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 || inbound_wants_write(&c->in))
 		read_client(c);
 }
 
@@ -188,6 +193,8 @@ until_due(const struct child *c, uint64_t now)
 static bool
 something_to_do(struct child *c)
 {
+	if (inbound_is_waiting(&c->in) && may_read(c))
+		return true;
 	if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING)
 		return load_relaxed(&c->seat.mailbox->stop) != STOP_NOT;
 	return c->phase == PHASE_SERVING && serve_pending(c);
@@ -253,6 +260,8 @@ loop(struct child *c)
 		uint64_t now = clock_ms();
 
 		obey_before_service(c);
+		if (inbound_is_waiting(&c->in))
+			read_client(c);
 		if (c->phase == PHASE_SERVING) {
 			serve_frames(c);
 			serve_turn(c, now);
@@ -267,9 +276,9 @@ loop(struct child *c)
 }
 
 _Noreturn void
-child_turn_away(int client, const char *reason)
+child_turn_away(int client, bool tls, const char *reason)
 {
-	farewell_turn_away(client, reason);
+	farewell_turn_away(client, tls, reason);
 }
 
 void
@@ -306,7 +315,7 @@ enter_cage(const struct child *c)
 	if (cage_enter(c->settings, &c->seat.header->layout) == 0)
 		return;
 	log_error("no-cage", "peer=%s errno=\"%s\"", c->peer, strerror(errno));
-	farewell_turn_away(c->in.fd, "The server is not ready.");
+	farewell_turn_away(c->in.fd, c->start->tls, "The server is not ready.");
 }
 
 static void
@@ -314,11 +323,12 @@ take_seat(struct child *c, const struct child_start *start)
 {
 	switch (seat_take(&c->seat, start, TAKE_MS)) {
 	case SEAT_TAKEN: break;
-	case SEAT_FULL: farewell_turn_away(start->client, "All places are taken.");
-	case SEAT_CLOSED: farewell_turn_away(start->client, "The server is going down.");
+	case SEAT_FULL: farewell_turn_away(start->client, start->tls, "All places are taken.");
+	case SEAT_CLOSED:
+		farewell_turn_away(start->client, start->tls, "The server is going down.");
 	case SEAT_NO_TICKER:
 		log_error("no-seat", "peer=%s errno=\"%s\"", start->peer, strerror(errno));
-		farewell_turn_away(start->client, "The server is not ready.");
+		farewell_turn_away(start->client, start->tls, "The server is not ready.");
 	}
 }
 
@@ -348,11 +358,23 @@ set_up(struct child *c, const struct child_start *start)
 	c->next_return = NEVER;
 }
 
+static void
+speak_tls(struct child *c, const struct child_start *start)
+{
+	struct tls *tls =
+	    tls_start(start->client, start->signer, (int)c->settings->handshake_ms);
+
+	if (tls == NULL)
+		farewell_turn_away(start->client, true, "There is no memory.");
+	tls_count(tls, &c->seat.self->counters);
+	c->in.tls = c->out.tls = tls;
+}
+
 /* Nothing of the listener's is kept, and the life line's number is free. */
 static void
 stand_apart(struct child_start *own)
 {
-	int wanted[] = {own->client, own->parts, own->hold, websocket_descriptor(),
+	int wanted[] = {own->client, own->parts, own->hold, own->signer, websocket_descriptor(),
 	    log_descriptor(), cage_descriptor()};
 	int keep[sizeof(wanted) / sizeof(wanted[0]) + 1], kept = 0;
 
@@ -364,6 +386,7 @@ stand_apart(struct child_start *own)
 	/* Before the client takes its number: one of them may have that. */
 	own->parts = confine_aside(own->parts);
 	own->hold = confine_aside(own->hold);
+	own->signer = confine_aside(own->signer);
 	own->client = confine_client(own->client);
 	confine_standard();
 	confine_schedule();
@@ -389,6 +412,8 @@ child_run(const struct child_start *start)
 		close(own.hold);
 	setproctitle("client %.8s %s", c->seat.token, c->peer);
 	set_up(c, &own);
+	if (own.tls)
+		speak_tls(c, &own);
 	enter_cage(c);
 	loop(c);
 	farewell_end(c);

@@ -15,6 +15,13 @@
 #include "../shm/trust.h"
 
 #define CHILD_NETWORKS_MAX 16
+
+/* All that is said to a client that was to speak TLS and cannot be served: internal_error. */
+#define CHILD_ALERT "\x15\x03\x03\x00\x02\x02\x50"
+#define CHILD_ALERT_LENGTH 7
+
+struct evp_pkey_st;
+
 /* How a child is caged (cage.h). */
 enum child_sandbox {
 	SANDBOX_ON,     /* a call that is not allowed ends the process */
@@ -60,6 +67,8 @@ struct child_start {
 	bool guest;             /* no listener has forked it (server/guest.h) */
 	char peer[PEER_LENGTH]; /* its other end, for people: the client, or a proxy */
 	char own[PEER_LENGTH];  /* this end, in the same form; for hooks */
+	bool tls;               /* the client is to speak TLS ... */
+	int signer;             /* ... and signatures for it come from there (key.h); or -1 */
 };
 
 /* Is a list of origins well formed?  A slip would lock out without a word why. */
@@ -74,8 +83,17 @@ bool child_header_named(const char *name, enum child_header *header);
  */
 int child_prepare(const struct child_settings *settings);
 
+/*
+ * Make what clients of TLS need (tls.h), with the certificate and its chain in a
+ * file (PEM), before child_prepare().  NULL, or what is wrong with it.
+ */
+const char *child_certify(const char *path);
+
+/* Is this the certificate's private key? */
+bool child_certificate_fits(struct evp_pkey_st *key);
+
 /* For a client that cannot be served at all: tell it to come back (503), and end. */
-_Noreturn void child_turn_away(int client, const char *reason);
+_Noreturn void child_turn_away(int client, bool tls, const char *reason);
 
 /* Close all descriptors from 3 on but these; the list ends with -1.  For any fork. */
 void child_close_others(const int *keep);
@@ -84,8 +102,9 @@ void child_close_others(const int *keep);
 enum child_exit {
 	CHILD_DONE = 0,         /* the client was served, or got its answer */
 	CHILD_UNFINISHED = 100, /* the client's: it began a handshake and did not finish it */
-	CHILD_SILENT = 101,     /* the client's: not one byte came in the time for it */
-	CHILD_NO_PLACE = 111,   /* ours: no slot was free, or there was no ticker */
+	CHILD_SILENT =
+	    101, /* the client's: not one byte came in time; or TLS was not agreed on */
+	CHILD_NO_PLACE = 111, /* ours: no slot was free, or there was no ticker */
 };
 
 /* Be the child: closes all other descriptors, serves, exits. */

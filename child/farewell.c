@@ -91,6 +91,12 @@ farewell_return(struct child *c, uint16_t code, const char *reason, size_t lengt
 void
 farewell_answer(struct child *c, const struct verdict *v)
 {
+	/* There is no way yet by which it could be told. */
+	if (c->in.tls != NULL && !tls_is_up(c->in.tls)) {
+		greet_insecure(c);
+		c->in.broken = true;
+		return;
+	}
 	if (v->kind == REQUEST_STATUS)
 		status_write(&c->out.owed, &c->seat, v);
 	else
@@ -150,12 +156,15 @@ farewell_turn(struct child *c, uint64_t now)
 		if (!outbound_idle(&c->out) && !c->out.blocked)
 			outbound_flush(&c->out);
 		if (outbound_idle(&c->out)) {
+			if (c->out.tls != NULL)
+				tls_end(c->out.tls);
+			c->in.tls = c->out.tls = NULL;
 			shutdown(c->in.fd, SHUT_WR);
 			enter(c, PHASE_LINGERING, LINGER_MS);
 		}
 	}
 	if ((c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING) &&
-	    (c->in.ended || c->in.broken))
+	    (c->in.ended || c->in.broken) && now < c->phase_deadline)
 		c->exit = judge_handshake(c, false);
 	if (c->in.broken || c->out.broken || now >= c->phase_deadline ||
 	    (c->in.ended && c->phase != PHASE_CLOSING))
@@ -169,12 +178,15 @@ farewell_end(struct child *c)
 }
 
 _Noreturn void
-farewell_turn_away(int client, const char *reason)
+farewell_turn_away(int client, bool tls, const char *reason)
 {
 	struct text answer = {0};
 	char rest[512];
 
-	answer_refuse(&answer, 503, reason);
+	if (tls)
+		text_add(&answer, CHILD_ALERT, CHILD_ALERT_LENGTH);
+	else
+		answer_refuse(&answer, 503, reason);
 	if (send(client, answer.bytes, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) > 0) {
 		struct timeval limit = {.tv_sec = 1};
 

@@ -35,6 +35,6 @@ void farewell_turn(struct child *c, uint64_t now_ms);
 void farewell_end(struct child *c);
 
 /* Tell a client that cannot be served at all to come back, and end. */
-_Noreturn void farewell_turn_away(int client, const char *reason);
+_Noreturn void farewell_turn_away(int client, bool tls, const char *reason);
 
 #endif

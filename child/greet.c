@@ -131,6 +131,48 @@ greet_answer(struct child *c)
 	text_clear(&text, 0);
 }
 
+/*
+ * No TLS came of it.  Perhaps a word of ours, or of TLS's own (an alert), is on
+ * its way: so it is a farewell like others, but with nothing that had to be
+ * encrypted.
+ */
+static void
+give_up_tls(struct child *c)
+{
+	struct verdict http = {.kind = REQUEST_REFUSED,
+	    .status = 400,
+	    .reason = "This port speaks TLS: the address begins with https: or wss:."};
+	bool is_http = tls_is_http(c->in.tls);
+
+	c->in.tls = c->out.tls = NULL;
+	c->in.broken = false;
+	if (is_http) {
+		farewell_answer(c, &http);
+		return;
+	}
+	c->exit = CHILD_SILENT;
+	farewell_silent(c);
+}
+
+void
+greet_insecure(struct child *c)
+{
+	const char *tls = tls_why(c->in.tls), *why = tls;
+
+	if (why == NULL && c->in.broken)
+		why = "the connection was lost";
+	else if (why == NULL && c->in.ended)
+		why = "the client has left";
+	else if (why == NULL && clock_ms() >= c->phase_deadline)
+		why = "it was not finished in time";
+	if (why == NULL)
+		return; /* it goes on */
+	count_add(&c->seat.self->counters.tls_failed, 1);
+	log_info("tls-failed", "slot=%u peer=%s why=\"%s\"", c->seat.slot, c->peer, why);
+	if (tls != NULL)
+		give_up_tls(c);
+}
+
 void
 greet_request(struct child *c)
 {
@@ -141,6 +183,13 @@ greet_request(struct child *c)
 	const char *head;
 	size_t length;
 
+	if (inbound_begins_tls(&c->in)) {
+		verdict.status = 400;
+		snprintf(verdict.reason, sizeof(verdict.reason), "%s",
+		    "This port does not speak TLS: the address begins with http: or ws:.");
+		farewell_answer(c, &verdict);
+		return;
+	}
 	switch (inbound_head(&c->in, &head, &length)) {
 	case INBOUND_HEAD_PART: return;
 	case INBOUND_HEAD_LONG: farewell_answer(c, &verdict); return;

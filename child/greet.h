@@ -6,6 +6,9 @@
 
 #include "state.h"
 
+/* TLS is not up, and perhaps will never be: then it is said why. */
+void greet_insecure(struct child *c);
+
 /* Bytes came during the handshake: if they make a whole request, answer it. */
 void greet_request(struct child *c);
 

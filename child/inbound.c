@@ -8,10 +8,22 @@ void
 inbound_start(struct inbound *in, int fd, uint32_t max_message)
 {
 	in->fd = fd;
+	in->tls = NULL;
 	in->ended = in->broken = false;
 	in->begin = in->end = 0;
 	in->counters = NULL;
 	frames_start(&in->frames, max_message);
+}
+
+/* As recv(2) returned it. */
+static size_t
+judge(struct inbound *in, ssize_t got)
+{
+	if (got == 0)
+		in->ended = true;
+	else if (got < 0 && errno != EAGAIN)
+		in->broken = true;
+	return got > 0 ? (size_t)got : 0;
 }
 
 static size_t
@@ -22,11 +34,7 @@ receive_quietly(struct inbound *in, char *at, size_t size, int flags)
 	do
 		got = recvfrom(in->fd, at, size, MSG_DONTWAIT | flags, NULL, NULL);
 	while (got < 0 && errno == EINTR);
-	if (got == 0)
-		in->ended = true;
-	else if (got < 0 && errno != EAGAIN)
-		in->broken = true;
-	return got > 0 ? (size_t)got : 0;
+	return judge(in, got);
 }
 
 static size_t
@@ -42,14 +50,37 @@ receive(struct inbound *in, char *at, size_t size)
 size_t
 inbound_read(struct inbound *in)
 {
-	size_t got = 0;
+	size_t got = 0, room;
+	char *at;
 
 	if (in->begin == in->end)
 		in->begin = in->end = 0;
-	if (in->end < sizeof(in->bytes))
-		got = receive(in, in->bytes + in->end, sizeof(in->bytes) - in->end);
+	at = in->bytes + in->end;
+	room = sizeof(in->bytes) - in->end;
+	if (room > 0)
+		got = in->tls == NULL ? receive(in, at, room)
+				      : judge(in, tls_receive(in->tls, at, room));
 	in->end += got;
 	return got;
+}
+
+bool
+inbound_is_waiting(const struct inbound *in)
+{
+	return in->tls != NULL && tls_is_waiting(in->tls);
+}
+
+bool
+inbound_wants_write(const struct inbound *in)
+{
+	return in->tls != NULL && tls_wants_write(in->tls);
+}
+
+bool
+inbound_begins_tls(const struct inbound *in)
+{
+	return in->tls == NULL && in->end - in->begin >= 2 && in->bytes[in->begin] == 0x16 &&
+	       in->bytes[in->begin + 1] == 0x03;
 }
 
 size_t

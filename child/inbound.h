@@ -10,13 +10,15 @@
 #include "../shm/counters.h"
 #include "frames.h"
 #include "request.h"
+#include "tls.h"
 
 #define INBOUND_SIZE 16384U
 
 struct inbound {
 	int fd;
-	bool ended;  /* the client sends no more */
-	bool broken; /* the connection is dead */
+	struct tls *tls; /* or NULL */
+	bool ended;      /* the client sends no more */
+	bool broken;     /* the connection is dead */
 	size_t begin, end;
 	struct frames frames;
 	struct client_counters *counters; /* or NULL */
@@ -38,7 +40,16 @@ size_t inbound_peek(struct inbound *in, const char **bytes);
 void inbound_take(struct inbound *in, size_t length);
 void inbound_forget(struct inbound *in);
 
-/* Read and forget; the number of bytes. */
+/* There is more than the socket says: inbound_read() would get it at once. */
+bool inbound_is_waiting(const struct inbound *in);
+
+/* inbound_read() goes on when the socket can be written to. */
+bool inbound_wants_write(const struct inbound *in);
+
+/* The client begins as if this were TLS (a record that is part of a handshake). */
+bool inbound_begins_tls(const struct inbound *in);
+
+/* Read what is on the wire, and forget it; the number of bytes. */
 size_t inbound_discard(struct inbound *in);
 
 enum inbound_head {

@@ -37,9 +37,8 @@ outbound_put(struct outbound *o, const void *bytes, size_t length)
 		o->broken = true;
 }
 
-/* One system call; the bytes that the socket took, 0 if none. */
-static size_t
-send_pieces(struct outbound *o, struct iovec *pieces, int count)
+static ssize_t
+send_plain(struct outbound *o, struct iovec *pieces, int count)
 {
 	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
 	ssize_t sent;
@@ -47,8 +46,20 @@ send_pieces(struct outbound *o, struct iovec *pieces, int count)
 	do
 		sent = sendmsg(o->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
-	if (o->counters != NULL)
+	if (o->counters != NULL) {
 		count_add(&o->counters->sends, 1);
+		count_add(&o->counters->sent_bytes, sent > 0 ? (uint64_t)sent : 0);
+	}
+	return sent;
+}
+
+/* One system call; the bytes that the socket took, 0 if none. */
+static size_t
+send_pieces(struct outbound *o, struct iovec *pieces, int count)
+{
+	ssize_t sent =
+	    o->tls != NULL ? tls_send(o->tls, pieces, count) : send_plain(o, pieces, count);
+
 	if (sent < 0) {
 		if (errno == EAGAIN || errno == ENOBUFS)
 			o->blocked = true;
@@ -56,8 +67,6 @@ send_pieces(struct outbound *o, struct iovec *pieces, int count)
 			o->broken = true;
 		return 0;
 	}
-	if (o->counters != NULL)
-		count_add(&o->counters->sent_bytes, (uint64_t)sent);
 	return (size_t)sent;
 }
 

@@ -22,13 +22,15 @@
 
 #include "../shm/counters.h"
 #include "../shm/text.h"
+#include "tls.h"
 
 #define OUTBOUND_PIECES 8
 
 struct outbound {
 	int fd;
-	bool blocked; /* the socket is full: EPOLLOUT is wanted */
-	bool broken;  /* the client is gone: nothing can be sent any more */
+	struct tls *tls; /* or NULL */
+	bool blocked;    /* the socket is full: EPOLLOUT is wanted */
+	bool broken;     /* the client is gone: nothing can be sent any more */
 	struct text owed;
 	size_t done;   /* bytes of owed that are sent */
 	size_t exempt; /* bytes at its front that are a tick's, not the backlog's */

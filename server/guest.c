@@ -9,6 +9,7 @@
 #include "../shm/register.h"
 #include "host.h"
 #include "latch.h"
+#include "signing.h"
 #include "sockets.h"
 #include "spawn.h"
 #include "user.h"
@@ -75,6 +76,21 @@ enter_instance(struct segment *s, int *parts, const struct options *options)
 	return -1;
 }
 
+/* One for this client alone: it ends when it has signed. */
+static int
+start_signer(const struct options *options)
+{
+	struct signing signing;
+	int line;
+
+	signing_prepare(&signing, options);
+	if (options->cert == NULL || signing_open(&signing) < 0)
+		return -1;
+	line = signing_admit(&signing);
+	signing_close(&signing);
+	return line;
+}
+
 int
 guest_run(const struct options *options, const struct inherit *given)
 {
@@ -86,12 +102,16 @@ guest_run(const struct options *options, const struct inherit *given)
 	options_child(options, &settings);
 	memcpy(start.peer, given->peer, PEER_LENGTH);
 	sockets_own_name(start.client, start.own);
+	start.tls = given->tls[0] || strcmp(options->tls, "on") == 0;
+	start.signer = -1;
+	if (start.tls && (start.signer = start_signer(options)) < 0)
+		return EXIT_CONFIG;
 	if (user_become(options->user) < 0)
-		child_turn_away(start.client, "The server is not ready.");
+		child_turn_away(start.client, start.tls, "The server is not ready.");
 	start.hold = enter_instance(&segment, &start.parts, options);
 	if (start.hold < 0) {
 		log_error("no-instance", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
-		child_turn_away(start.client, "The server is not ready.");
+		child_turn_away(start.client, start.tls, "The server is not ready.");
 	}
 	start.header = segment.header;
 	spawn_limit(&settings, start.header);

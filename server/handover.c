@@ -48,9 +48,12 @@ handover_leave(const struct handover *h)
 	for (unsigned i = 0; i < SPAWN_HELPERS_MAX; i++)
 		used += snprintf(text + used, sizeof(text) - (size_t)used, "helper %d\n",
 		    (int)h->children.helpers[i]);
-	for (unsigned i = 0; i < h->ports.count; i++)
+	for (unsigned i = 0; i < h->ports.count; i++) {
 		used += snprintf(text + used, sizeof(text) - (size_t)used, "port %d %d %s\n",
 		    h->ports.all[i].fd, h->ports.all[i].given, h->ports.all[i].address);
+		if (h->ports.all[i].tls)
+			used += snprintf(text + used, sizeof(text) - (size_t)used, "tls on\n");
+	}
 	if (setenv(VARIABLE, text, 1) < 0)
 		return -1;
 	mark_all(h, 0);
@@ -110,6 +113,8 @@ take_line(struct handover *h, const char *key, const char *value)
 		h->syslog = n != 0;
 	else if (strcmp(key, "port") == 0)
 		take_port(&h->ports, value);
+	else if (strcmp(key, "tls") == 0 && h->ports.count > 0)
+		h->ports.all[h->ports.count - 1].tls = true;
 }
 
 bool

@@ -159,6 +159,18 @@ judge(struct inherit *i)
 		i->kind = find_peer(i) ? INHERIT_CONNECTED : INHERIT_GONE;
 }
 
+/* A name for each, with colons between them. */
+static void
+take_names(struct inherit *i, const char *names)
+{
+	for (unsigned n = 0; names != NULL && n < INHERIT_MAX; n++) {
+		size_t length = strcspn(names, ":");
+
+		i->tls[n] = length == 3 && strncmp(names, "tls", 3) == 0;
+		names = names[length] == ':' ? names + length + 1 : NULL;
+	}
+}
+
 static bool
 take_listen_fds(struct inherit *i)
 {
@@ -166,6 +178,8 @@ take_listen_fds(struct inherit *i)
 	bool ours = pid != NULL && count != NULL && atol(pid) == (long)getpid();
 	int n = ours ? atoi(count) : 0;
 
+	if (ours)
+		take_names(i, variable("LISTEN_FDNAMES"));
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");

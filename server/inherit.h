@@ -32,7 +32,8 @@ enum inherit_kind {
 
 struct inherit {
 	enum inherit_kind kind;
-	int fds[INHERIT_MAX]; /* not 0, 1 or 2: those are taken care of */
+	int fds[INHERIT_MAX];  /* not 0, 1 or 2: those are taken care of */
+	bool tls[INHERIT_MAX]; /* whoever made it calls it "tls" (LISTEN_FDNAMES) */
 	unsigned count;
 	bool inetd; /* 1 is the socket that 0 is */
 	bool mute;  /* 2 was, or there was none: log to syslog */

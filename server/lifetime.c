@@ -286,6 +286,8 @@ lifetime_turn(struct listener *l, uint64_t now)
 		hooks_end(&l->hooks);
 	else if (hooks_turn(&l->hooks, header_of(l), now))
 		listening_watch_hooks(l);
+	if (signing_turn(&l->signing, now))
+		listening_watch_signer(l);
 	look_for_clients(l, now);
 	announce_alive(&l->announce, now);
 }
@@ -302,6 +304,7 @@ lifetime_until(const struct listener *l, uint64_t now)
 	uint64_t due = earliest(l->announce.next_ms, l->over_ms);
 
 	due = earliest(due, l->hooks.restart_ms);
+	due = earliest(due, l->signing.restart_ms);
 	if (wants_ticker(l))
 		due = earliest(due, l->restart_ms);
 	if (l->phase == PHASE_SERVING)
@@ -337,6 +340,7 @@ void
 lifetime_end(struct listener *l)
 {
 	ports_close(&l->ports);
+	signing_close(&l->signing);
 	announce_over(&l->announce);
 	if (is_empty(l) && ticker_died(l) &&
 	    !segment_is_replaced(l->keeper.parts, l->options->name))

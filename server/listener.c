@@ -25,26 +25,29 @@
 #define IDLE_USUAL_S 60 /* without --idle-exit, where somebody starts us again at need */
 #define ACCEPT_BATCH 64 /* connections before other events get their turn */
 
-/* While no ticker is ready connections wait in the kernel's queue. */
+/* While no ticker is ready, or no signer, connections wait in the kernel's queue. */
 static void
 accept_or_not(struct listener *l)
 {
-	bool want = l->keeper.ready && l->phase == PHASE_SERVING;
+	bool ready = l->keeper.ready && l->phase == PHASE_SERVING;
 
-	if (want == l->accepting)
-		return;
 	for (unsigned i = 0; i < l->ports.count; i++) {
+		struct port *port = &l->ports.all[i];
+		bool want = ready && (!port->tls || l->signing.line >= 0);
+
+		if (want == port->watched)
+			continue;
 		if (want)
-			listening_watch(l, l->ports.all[i].fd, SOURCE_SOCKET, i);
+			listening_watch(l, port->fd, SOURCE_SOCKET, i);
 		else
-			epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->ports.all[i].fd, NULL);
+			epoll_ctl(l->epoll, EPOLL_CTL_DEL, port->fd, NULL);
+		port->watched = want;
 	}
-	l->accepting = want;
 }
 
 /* Answered by the listener itself: no process for a client that cannot be served. */
 static void
-turn_away(int client, uint32_t retry_s, const char *reason)
+turn_away(int client, bool tls, uint32_t retry_s, const char *reason)
 {
 	char answer[320];
 	int length = snprintf(answer, sizeof(answer),
@@ -58,6 +61,10 @@ turn_away(int client, uint32_t retry_s, const char *reason)
 	/* What it has sent already is read, or closing would reset the connection. */
 	char rest[2048];
 
+	if (tls) {
+		memcpy(answer, CHILD_ALERT, CHILD_ALERT_LENGTH);
+		length = CHILD_ALERT_LENGTH;
+	}
 	(void)recv(client, rest, sizeof(rest), MSG_DONTWAIT);
 	(void)send(client, answer, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(client, SHUT_WR);
@@ -67,7 +74,7 @@ turn_away(int client, uint32_t retry_s, const char *reason)
 
 /* May this one come in?  If not, it was answered. */
 static bool
-admit(struct listener *l, int client, const struct source *source)
+admit(struct listener *l, int client, bool tls, const struct source *source)
 {
 	struct admission_ruling ruling =
 	    admission_ask(&l->admission, source, l->keeper.segment.header);
@@ -92,13 +99,25 @@ admit(struct listener *l, int client, const struct source *source)
 		reason = "Too many are coming in at once.\n";
 		break;
 	}
-	turn_away(client, ruling.retry_s, reason);
+	turn_away(client, tls, ruling.retry_s, reason);
+	return false;
+}
+
+/* No signature, no TLS. */
+static bool
+admit_to_signer(struct listener *l, struct child_start *start)
+{
+	if (!start->tls || (start->signer = signing_admit(&l->signing)) >= 0)
+		return true;
+	LISTENING_COUNT(l, tls_refused);
+	log_error("no-signer", "peer=%s errno=\"%s\"", start->peer, strerror(errno));
+	turn_away(start->client, true, 0, "");
 	return false;
 }
 
 static void
-serve_connection(
-    struct listener *l, int client, const struct sockaddr_storage *address, socklen_t length)
+serve_connection(struct listener *l, int client, bool tls,
+    const struct sockaddr_storage *address, socklen_t length)
 {
 	struct child_start start = {
 	    .settings = &l->settings,
@@ -106,6 +125,8 @@ serve_connection(
 	    .parts = l->keeper.parts,
 	    .client = client,
 	    .hold = -1,
+	    .tls = tls,
+	    .signer = -1,
 	};
 	struct source source;
 	pid_t pid;
@@ -117,14 +138,17 @@ serve_connection(
 	/* It stands for all who are behind it: who that is is told later (proxied.h). */
 	if (trust_peer(&l->settings.trust, start.peer))
 		source.known = false;
-	if (!admit(l, client, &source))
+	if (!admit(l, client, tls, &source) || !admit_to_signer(l, &start))
 		return;
 	if (l->settings.hook_ms != 0)
 		sockets_own_name(client, start.own);
-	if ((pid = spawn_child(&l->children, &start)) < 0) {
+	pid = spawn_child(&l->children, &start);
+	if (start.signer >= 0)
+		close(start.signer);
+	if (pid < 0) {
 		LISTENING_COUNT(l, fork_failed);
 		log_error("fork-failed", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
-		turn_away(client, 2, "No process could be started.\n");
+		turn_away(client, tls, 2, "No process could be started.\n");
 		return;
 	}
 	FAULT("listener.spawned");
@@ -147,7 +171,7 @@ on_socket(struct listener *l, unsigned number)
 				log_warning("accept-failed", "errno=\"%s\"", strerror(errno));
 			return;
 		}
-		serve_connection(l, client, &address, length);
+		serve_connection(l, client, l->ports.all[number].tls, &address, length);
 	}
 }
 
@@ -158,7 +182,8 @@ set_title(const struct listener *l)
 
 	for (unsigned i = 0; i < l->ports.count; i++) {
 		sockets_own_name(l->ports.all[i].fd, name);
-		log_info("listening", "address=%s", name);
+		log_info(
+		    "listening", "address=%s%s", name, l->ports.all[i].tls ? " tls=on" : "");
 	}
 	ports_title(&l->ports, title, sizeof(title));
 	setproctitle("listener%s", l->host ? " for guests" : title);
@@ -226,6 +251,7 @@ prepare(struct listener *l, const struct listener_start *start)
 	hooks_prepare(&l->hooks, l->options,
 	    start->handover != NULL ? start->handover->hooks : -1,
 	    start->handover != NULL ? start->handover->spawner : -1);
+	signing_prepare(&l->signing, l->options);
 	if (start->handover != NULL) {
 		l->host = start->handover->host;
 		l->inetd = start->handover->inetd;
@@ -242,6 +268,22 @@ prepare(struct listener *l, const struct listener_start *start)
 	announce_open(&l->announce, l->options);
 }
 
+/* Before there is anything that would have to be ended if the key is none. */
+static int
+open_signing(struct listener *l)
+{
+	if (!ports_have_tls(&l->ports))
+		return 0;
+	if (l->options->cert == NULL) {
+		options_complain("a socket that is called tls needs --cert and --key");
+		return -1;
+	}
+	if (signing_open(&l->signing) < 0)
+		return -1;
+	listening_watch_signer(l);
+	return 0;
+}
+
 static int
 set_up(struct listener *l, const struct listener_start *start)
 {
@@ -254,7 +296,8 @@ set_up(struct listener *l, const struct listener_start *start)
 	}
 	if (open_ports(l, start) < 0)
 		return EXIT_CONFIG;
-	if (user_become(l->options->user) < 0)
+	/* What only root may read is read before. */
+	if (open_signing(l) < 0 || user_become(l->options->user) < 0)
 		return EXIT_CONFIG;
 	if (open_instance(l, start) < 0)
 		return EXIT_TRY_AGAIN;
@@ -282,6 +325,7 @@ dispatch(struct listener *l, enum listening_source source, unsigned number)
 	case SOURCE_SOCKET: on_socket(l, number); break;
 	case SOURCE_UPGRADE: lifetime_upgrade(l); break;
 	case SOURCE_SPAWNER: lifetime_spawner(l); break;
+	case SOURCE_SIGNER: signing_lost(&l->signing, clock_ms()); break;
 	}
 }
 

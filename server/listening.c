@@ -46,6 +46,14 @@ listening_follow_hooks(struct listener *l)
 }
 
 void
+listening_watch_signer(struct listener *l)
+{
+	spawn_helper(&l->children, l->signing.pid);
+	listening_watch(l, l->signing.line, SOURCE_SIGNER, 0);
+	listening_show_counts(l);
+}
+
+void
 listening_show_counts(struct listener *l)
 {
 	if (l->front == NULL)
@@ -55,4 +63,5 @@ listening_show_counts(struct listener *l)
 	store_relaxed(&l->front->counters.penalties, l->children.fined);
 	store_relaxed(&l->front->counters.tickers_started, l->keeper.started);
 	store_relaxed(&l->front->counters.hooks_spawners, l->hooks.started);
+	store_relaxed(&l->front->counters.signers, l->signing.started);
 }

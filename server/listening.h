@@ -15,6 +15,7 @@
 #include "keeper.h"
 #include "listener.h"
 #include "ports.h"
+#include "signing.h"
 #include "spawn.h"
 #include "upgrade.h"
 
@@ -24,6 +25,7 @@ enum listening_source {
 	SOURCE_SOCKET,
 	SOURCE_UPGRADE,
 	SOURCE_SPAWNER,
+	SOURCE_SIGNER,
 };
 
 enum listening_phase {
@@ -37,6 +39,7 @@ struct listener {
 	struct child_settings settings;
 	struct keeper keeper;
 	struct hooks hooks;
+	struct signing signing;
 	struct spawn_counts children;
 	struct admission admission;
 	struct ports ports;
@@ -49,7 +52,6 @@ struct listener {
 	int latch;      /* latch.h: held while leaving; or -1 */
 	bool host;      /* it has no sockets: it is there for guests (guest.h) */
 	bool inetd;     /* inetd takes the sockets back when it ends */
-	bool accepting; /* the sockets are watched */
 	bool replacing; /* the ticker was asked to make room for another */
 
 	/* Times in ms, as clock_ms() has them; 0: never. */
@@ -72,6 +74,9 @@ void listening_follow_hooks(struct listener *l);
 
 /* There is another spawner. */
 void listening_watch_hooks(struct listener *l);
+
+/* There is another signer. */
+void listening_watch_signer(struct listener *l);
 
 /* Write there what is counted elsewhere. */
 void listening_show_counts(struct listener *l);

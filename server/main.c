@@ -11,6 +11,8 @@
  *	admission.c	who is let in: how many there are from where (census.c,
  *			source.c), what they owe (penalty.c), how many come in
  *			at once (startups.c), who is behind a proxy (proxied.c)
+ *	signing.c	keeps the signer going (signer.c), which alone has the
+ *			private key for TLS
  *	guest.c		serves the client that it was given; the first one
  *			starts a listener that has no sockets (host.c)
  *	ticker.c	the process that owns the truth (see ticker.h)
@@ -28,6 +30,7 @@
 #include "inherit.h"
 #include "listener.h"
 #include "options.h"
+#include "signing.h"
 #include "upgrade.h"
 
 /* Where lines go, before there is one. */
@@ -82,7 +85,7 @@ main(int argc, char **argv)
 	case OPTIONS_CHECK:
 		options_print(&options);
 		fit_print(&options);
-		return EXIT_FINE;
+		return signing_check(&options) ? EXIT_FINE : EXIT_CONFIG;
 	case OPTIONS_RUN: break;
 	}
 	if (log_level_named(options.log_level, &level))

@@ -271,6 +271,26 @@ good_trust(const struct options *o)
 }
 
 static bool
+good_tls(const struct options *o)
+{
+	bool on = strcmp(o->tls, "on") == 0;
+
+	if (!on && strcmp(o->tls, "off") != 0) {
+		options_complain("--tls: on or off");
+		return false;
+	}
+	if ((o->cert == NULL) != (o->key == NULL)) {
+		options_complain("--cert and --key: neither is of use without the other");
+		return false;
+	}
+	if (o->cert == NULL && (on || o->listen_tls.count > 0)) {
+		options_complain("%s needs --cert and --key", on ? "--tls" : "--listen-tls");
+		return false;
+	}
+	return true;
+}
+
+static bool
 sandbox_named(const char *name, enum child_sandbox *sandbox)
 {
 	static const char *const names[] = {"on", "report", "off"};
@@ -360,6 +380,8 @@ is_sound(const struct options *o)
 		options_complain("--group: there is no group \"%s\"", o->group);
 		return false;
 	}
+	if (!good_tls(o))
+		return false;
 	if (options_mode(o->socket_mode) == 0) {
 		options_complain("--socket-mode: permissions in octal, as in 0660");
 		return false;

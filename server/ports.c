@@ -10,17 +10,19 @@
 #include "../shm/log.h"
 #include "sockets.h"
 
-_Static_assert(PORTS_MAX >= OPTIONS_LIST_MAX, "there is a port for each --listen");
+_Static_assert(PORTS_MAX >= INHERIT_MAX, "there is a port for each socket that is given");
 
 static const char *const usual[] = {"127.0.0.1:13372", "[::1]:13372"};
 
 static void
-add(struct ports *p, int fd, const char *address)
+add(struct ports *p, int fd, const char *address, bool tls)
 {
 	struct port *port = &p->all[p->count++];
 
 	port->fd = fd;
 	port->given = address == NULL;
+	port->tls = tls;
+	port->watched = false;
 	snprintf(port->address, sizeof(port->address), "%s", address != NULL ? address : "");
 	/* Others may accept from it as well: then there is nothing left, and that is no error. */
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -52,27 +54,36 @@ take_old(struct ports *old, const char *address)
 	return -1;
 }
 
-static int
-open_wanted(struct ports *p, struct ports *old, const struct options *options)
+/* False if it cannot be had, and that is an error. */
+static bool
+open_one(struct ports *p, struct ports *old, const char *address, mode_t mode, bool tls)
 {
-	const struct options_list *wanted = &options->listen;
-	unsigned count = wanted->count > 0 ? wanted->count : 2;
+	int fd = take_old(old, address);
 
-	for (unsigned i = 0; i < count; i++) {
-		const char *address = wanted->count > 0 ? wanted->items[i] : usual[i];
-		int fd = take_old(old, address);
+	if (fd < 0)
+		fd = sockets_listen(address, mode);
+	if (fd >= 0)
+		add(p, fd, address, tls);
+	/* Who is served already is not left without any server for the sake of a new address. */
+	return fd >= 0 || old->count > 0;
+}
 
-		if (fd < 0)
-			fd = sockets_listen(address, options_mode(options->socket_mode));
-		if (fd >= 0)
-			add(p, fd, address);
-		/*
-		 * A machine without IPv6 is served without it, unless it was
-		 * asked for.  And one that is served already is not left
-		 * without any server for the sake of a new address.
-		 */
-		else if (old->count == 0 && !(wanted->count == 0 && i == 1))
+static int
+open_wanted(struct ports *p, struct ports *old, const struct options *o)
+{
+	mode_t mode = options_mode(o->socket_mode);
+
+	for (unsigned i = 0; i < o->listen.count; i++)
+		if (!open_one(p, old, o->listen.items[i], mode, false))
 			return -1;
+	for (unsigned i = 0; i < o->listen_tls.count; i++)
+		if (!open_one(p, old, o->listen_tls.items[i], mode, true))
+			return -1;
+	if (o->listen.count + o->listen_tls.count == 0) {
+		if (!open_one(p, old, usual[0], mode, false))
+			return -1;
+		/* A machine without IPv6 is served without it, unless it was asked for. */
+		(void)open_one(p, old, usual[1], mode, false);
 	}
 	return p->count > 0 ? 0 : -1;
 }
@@ -82,24 +93,34 @@ ports_open(struct ports *p, const struct options *options, const struct inherit 
 {
 	struct ports old = *p;
 	bool have_given = given->kind == INHERIT_LISTENING;
+	bool all_tls = strcmp(options->tls, "on") == 0;
 	int result = 0;
 
 	p->count = 0;
 	for (unsigned i = 0; i < old.count; i++) {
 		if (!old.all[i].given)
 			continue;
-		add(p, old.all[i].fd, NULL);
+		add(p, old.all[i].fd, NULL, old.all[i].tls || all_tls);
 		old.all[i].fd = -1;
 		have_given = true;
 	}
 	for (unsigned i = 0; i < given->count && given->kind == INHERIT_LISTENING; i++)
-		add(p, given->fds[i], NULL);
+		add(p, given->fds[i], NULL, given->tls[i] || all_tls);
 	if (!have_given)
 		result = open_wanted(p, &old, options);
 	for (unsigned i = 0; i < old.count; i++)
 		if (old.all[i].fd >= 0)
 			close_port(&old.all[i]);
 	return result;
+}
+
+bool
+ports_have_tls(const struct ports *p)
+{
+	for (unsigned i = 0; i < p->count; i++)
+		if (p->all[i].tls)
+			return true;
+	return false;
 }
 
 void
@@ -119,6 +140,7 @@ ports_title(const struct ports *p, char *title, size_t size)
 	title[0] = '\0';
 	for (unsigned i = 0; i < p->count && used < size; i++) {
 		sockets_own_name(p->all[i].fd, name);
-		used += (size_t)snprintf(title + used, size - used, " %s", name);
+		used += (size_t)snprintf(
+		    title + used, size - used, " %s%s", p->all[i].tls ? "tls:" : "", name);
 	}
 }

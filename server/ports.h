@@ -14,13 +14,16 @@
 #include "inherit.h"
 #include "options.h"
 
-#define PORTS_MAX INHERIT_MAX
+#define PORTS_MAX (2 * OPTIONS_LIST_MAX)
 #define PORTS_ADDRESS 112 /* "unix:" and a path, with its NUL */
 
 struct port {
 	int fd;
 	bool given;
-	char address[PORTS_ADDRESS]; /* as --listen has it; "" if it was given */
+	bool tls;     /* whoever connects there speaks it */
+	bool watched; /* by the listener, for somebody to accept */
+	char
+	    address[PORTS_ADDRESS]; /* as --listen or --listen-tls has it; "" if it was given */
 };
 
 struct ports {
@@ -34,6 +37,9 @@ struct ports {
  * wanted, and are closed if not.  0, or -1 after it was said what is wrong.
  */
 int ports_open(struct ports *p, const struct options *options, const struct inherit *given);
+
+/* Does anybody speak TLS? */
+bool ports_have_tls(const struct ports *p);
 
 /* Close them; the files of Unix sockets that are our own go, too. */
 void ports_close(struct ports *p);

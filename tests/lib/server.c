@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "secure.h"
 
 #define ARGUMENTS_MAX 40
 
@@ -70,7 +71,7 @@ pause_ms(int ms)
 static void
 run_server(const struct server *s, const char *const *options, int ready)
 {
-	char address[32], number[16];
+	char address[32], number[16], cert[128], key[128];
 	const char *arguments[ARGUMENTS_MAX] = {
 	    "rosterd", "--name", s->name, "--listen", address, "--ready-fd"};
 	int count = 6, log;
@@ -78,6 +79,13 @@ run_server(const struct server *s, const char *const *options, int ready)
 	snprintf(address, sizeof(address), "127.0.0.1:%d", s->port);
 	snprintf(number, sizeof(number), "%d", ready);
 	arguments[count++] = number;
+	if (s->cert[0] != '\0') {
+		snprintf(cert, sizeof(cert), "%s.pem", s->cert);
+		snprintf(key, sizeof(key), "%s.key", s->cert);
+		for (int i = 0; i < 6; i++)
+			arguments[count++] = (const char *const[]){
+			    "--listen-tls", "127.0.0.1:0", "--cert", cert, "--key", key}[i];
+	}
 	for (; options != NULL && *options != NULL && count < ARGUMENTS_MAX - 1; options++)
 		arguments[count++] = *options;
 	log = open(s->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -114,6 +122,14 @@ read_port(struct server *s)
 
 	CHECK(at != NULL, "the log names no address: %s", log);
 	s->port = atoi(at + strlen("address=127.0.0.1:"));
+	s->tls_port = 0;
+	for (at = log; (at = strstr(at, "address=127.0.0.1:")) != NULL;) {
+		int length = 0, port = 0;
+
+		at += strlen("address=127.0.0.1:");
+		if (sscanf(at, "%d tls=on%n", &port, &length) == 1 && length > 0)
+			s->tls_port = port;
+	}
 	free(log);
 }
 
@@ -139,8 +155,9 @@ start_listener(struct server *s, const char *const *options)
 	return got == 1;
 }
 
-void
-server_start(struct server *s, const char *const *options)
+/* kind: of its private key, if it shall have one. */
+static void
+start(struct server *s, const char *kind, const char *const *options)
 {
 	static int serial;
 
@@ -148,6 +165,11 @@ server_start(struct server *s, const char *const *options)
 	snprintf(s->log, sizeof(s->log), "/tmp/rosterd-%s.log", s->name);
 	unlink(s->log);
 	s->port = 0;
+	s->cert[0] = '\0';
+	if (kind != NULL) {
+		snprintf(s->cert, sizeof(s->cert), "/tmp/rosterd-%s", s->name);
+		secure_certify(s->cert, kind, "localhost");
+	}
 	CHECK(start_listener(s, options), "the server ended: %s", read_file(s->log));
 	read_port(s);
 }
@@ -156,6 +178,36 @@ bool
 server_again(struct server *s, const char *const *options)
 {
 	return start_listener(s, options);
+}
+
+void
+server_start_tls(struct server *s, const char *kind, const char *const *options)
+{
+	start(s, kind, options);
+	secure_speak(true);
+}
+
+void
+server_start(struct server *s, const char *const *options)
+{
+	if (!secure_everywhere()) {
+		start(s, NULL, options);
+		return;
+	}
+	server_start_tls(s, "ec", options);
+	s->port = s->tls_port;
+}
+
+static void
+remove_files(const struct server *s)
+{
+	char path[128];
+
+	unlink(s->log);
+	for (int i = 0; i < 2 && s->cert[0] != '\0'; i++) {
+		snprintf(path, sizeof(path), "%s.%s", s->cert, i == 0 ? "pem" : "key");
+		unlink(path);
+	}
 }
 
 /* The name of the instance stands nowhere in a title, but all its processes have its log open. */
@@ -289,7 +341,7 @@ server_stop(struct server *s)
 	if (strstr(read_file(s->log), "ERROR: AddressSanitizer") != NULL ||
 	    strstr(read_file(s->log), "runtime error:") != NULL)
 		CHECK(false, "a sanitizer complained: %s", read_file(s->log));
-	unlink(s->log);
+	remove_files(s);
 }
 
 void
@@ -309,7 +361,7 @@ server_destroy(struct server *s)
 	}
 	snprintf(segment, sizeof(segment), "/rosterd.%s", s->name);
 	shm_unlink(segment);
-	unlink(s->log);
+	remove_files(s);
 }
 
 int

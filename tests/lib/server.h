@@ -15,8 +15,11 @@
 struct server {
 	pid_t pid; /* of the listener */
 	int port;
+	int tls_port; /* 0: it has none */
 	char name[48];
 	char log[96]; /* path */
+	char
+	    cert[96]; /* path of certificate and key without .pem and .key; "" if it has none */
 };
 
 /* Start one with these options more (NULL-terminated, or NULL) and wait until it is ready. */
@@ -27,6 +30,12 @@ void server_start(struct server *s, const char *const *options);
  * killed.  false: it ended before it was ready.
  */
 bool server_again(struct server *s, const char *const *options);
+
+/*
+ * The same with a certificate for localhost, whose key is of that kind (secure.h),
+ * and a port more.  Clients that connect from then on speak TLS.
+ */
+void server_start_tls(struct server *s, const char *kind, const char *const *options);
 
 /* Ask it to end, and check that it ends well and leaves nothing behind. */
 void server_stop(struct server *s);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "secure.h"
 #include "server.h"
 
 #define HANDSHAKE                                                                \
@@ -51,6 +53,8 @@ ws_connect_from(struct ws *w, int port, const char *source)
 	CHECK(connect(w->fd, (struct sockaddr *)&address, sizeof(address)) == 0, "connect: %s",
 	    strerror(errno));
 	setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+	if (secure_is_spoken())
+		w->tls = secure_connect(w->fd);
 }
 
 /* Wait for fd and read behind what is there; false at the end or when time is up. */
@@ -61,7 +65,10 @@ fill(struct ws *w, long long until)
 	long long left = until - now_ms();
 	ssize_t got;
 
-	if (w->ended || poll(&p, 1, left > 0 ? (int)left : 0) <= 0)
+	if (w->ended)
+		return false;
+	if ((w->tls == NULL || !secure_is_waiting(w->tls)) &&
+	    poll(&p, 1, left > 0 ? (int)left : 0) <= 0)
 		return false;
 	if (w->begin > 0) {
 		memmove(w->in, w->in + w->begin, w->end - w->begin);
@@ -73,7 +80,9 @@ fill(struct ws *w, long long until)
 		w->in = realloc(w->in, w->room);
 		CHECK(w->in != NULL, "no memory");
 	}
-	got = recv(w->fd, w->in + w->end, w->room - w->end, 0);
+	got = w->tls == NULL
+		  ? recv(w->fd, w->in + w->end, w->room - w->end, 0)
+		  : secure_receive(w->tls, w->in + w->end, w->room - w->end, &w->cut);
 	if (got < 0 && errno == ECONNRESET)
 		w->reset = true;
 	if (got <= 0) {
@@ -126,7 +135,9 @@ ws_raw(struct ws *w, const void *bytes, size_t length)
 	long long until = now_ms() + SEND_MS;
 
 	while (length > 0) {
-		ssize_t sent = send(w->fd, at, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = w->tls == NULL
+				   ? send(w->fd, at, length, MSG_NOSIGNAL | MSG_DONTWAIT)
+				   : secure_send(w->tls, at, length);
 		struct pollfd p = {.fd = w->fd, .events = POLLOUT};
 
 		if (sent > 0) {
@@ -352,6 +363,8 @@ ws_await_end(struct ws *w, int timeout_ms)
 void
 ws_drop(struct ws *w)
 {
+	if (w->tls != NULL)
+		SSL_free(w->tls);
 	close(w->fd);
 	free(w->in);
 	memset(w, 0, sizeof(*w));

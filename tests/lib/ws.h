@@ -33,10 +33,12 @@ enum {
 
 struct ws {
 	int fd;
-	char *in; /* what was read and not used yet */
+	struct ssl_st *tls; /* if it is spoken (secure.h) */
+	char *in;           /* what was read and not used yet */
 	size_t begin, end, room;
 	bool ended; /* the server sends no more */
 	bool reset; /* the connection was reset */
+	bool cut;   /* TLS ended without close_notify */
 };
 
 struct ws_frame {
@@ -47,7 +49,7 @@ struct ws_frame {
 	char payload[4]; /* in fact as long as length; NUL-terminated */
 };
 
-/* Connect, and nothing more. */
+/* Connect, and nothing more, but for TLS where it is spoken. */
 void ws_connect(struct ws *w, int port);
 
 /* The same from an address of 127.0.0.0/8, as "127.0.0.2". */
