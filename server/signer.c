@@ -162,7 +162,7 @@ enter_cage(void)
 	    SCMP_SYS(exit_group)};
 	const struct scmp_arg_cmp private_memory[] = {
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(PROT_READ | PROT_WRITE), 0),
-	    SCMP_A3(SCMP_CMP_EQ, MAP_PRIVATE | MAP_ANONYMOUS)};
+	    SCMP_A3(SCMP_CMP_EQ, MAP_PRIVATE | MAP_ANONYMOUS, 0)};
 	scmp_filter_ctx *filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int result = filter != NULL ? 0 : -1;
 
