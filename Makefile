@@ -31,11 +31,11 @@ DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_
 	dump_check dump_watch dump_kick choose names newest sample screen \
 	check_header check_directory check_slots check_mail check_commons check_snapshot
 CHILD := child rate greet ask serve farewell confine cage filter refusal seat inbound frames fields request \
-	origin behind proxy forwarded answer page status websocket message packet properties session outbox outbound roster mailbag tls key
+	origin behind proxy forwarded answer page status extension inflate websocket message packet properties session outbox outbound roster mailbag tls key
 SERVER := inherit options rows usage conf fit guest host listener listening lifetime announce \
 	upgrade handover recount ports instance keeper spawn sockets ticker adopt reception \
 	tick watch commons witness user departure \
-	drain guard latch post parcel registry amend render kill kick group bells books events roll peer
+	drain guard latch post parcel registry amend render deflate kill kick group bells books events roll peer
 SERVER += admission census penalty source startups proxied
 SERVER += hooks spawner jobs launch cgi judge strays tell reading
 SERVER += signing signer
@@ -91,7 +91,7 @@ else ifeq ($(FLAVOUR),clang)
 CC := clang
 endif
 
-LIBS_TESTS := -lcriterion -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto
+LIBS_TESTS := -lcriterion -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto -lz
 ifeq ($(LINK),static)
 # The libraries mention name services, which this program never asks, and about
 # which the linker warns in every static link: -w is for that alone.
@@ -99,7 +99,7 @@ LINK_PRODUCT := $(LINK_FLAGS) -static -Wl,-w
 LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
 else
 LINK_PRODUCT := $(LINK_FLAGS)
-LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto
+LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto -lz
 endif
 
 objects = $(patsubst %,$(OUT)/obj/$(1)/%.o,$(2))
@@ -290,17 +290,17 @@ $(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(call objects,tests/lib,s
 $(OUT)/tests/misbehave: $(call objects,tests/misbehave,$(MISBEHAVE)) $(call objects,tests/lib,$(TESTLIB))
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto -lz
 
 $(OUT)/tests/hell: $(call objects,tests/hell,$(HELL)) $(call objects,tests/lib,$(TESTLIB))
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto -lz
 
 $(OUT)/tests/protocol: $(call objects,tests/protocol,$(PROTOCOL)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto -lz
 
 # Nobody is killed by a fuzzed ticker: see tests/fuzz/world.c.
 $(OUT)/fuzz/%: $(OUT)/obj/tests/fuzz/%.o $(call objects,tests/fuzz,instance world) \
@@ -346,7 +346,7 @@ $(OUT)/tests/kills: $(call objects,tests/fault,kills) $(call objects,tests/lib,$
 $(OUT)/tests/deaths: $(call objects,tests/fault,$(DEATHS)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -lcriterion -ljansson -lssl -lcrypto -lz
 
 ## Care
 

@@ -38,6 +38,7 @@ struct child_settings {
 	const char *origin;       /* --origin: a list as in origin.h */
 	uint32_t max_packet;      /* bytes */
 	uint32_t max_properties;  /* bytes */
+	bool compress;            /* --compress: permessage-deflate may be negotiated */
 	uint32_t backlog;         /* bytes kept for a slow client before it is closed */
 	uint32_t ping_ms;         /* between pings */
 	uint32_t handshake_ms;    /* for the whole request */

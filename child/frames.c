@@ -52,7 +52,7 @@ refuse(struct violation *v, uint16_t code, const char *reason)
 }
 
 static int
-check_data_opcode(const struct frames *f, struct violation *v)
+check_data_opcode(struct frames *f, struct violation *v)
 {
 	bool reserved = (f->header[0] & 0x40) != 0;
 
@@ -62,7 +62,7 @@ check_data_opcode(const struct frames *f, struct violation *v)
 			return refuse(
 			    v, PROTOCOL_ERROR, "continuation without a start (RFC 6455 5.4)");
 		if (reserved)
-			return refuse(v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
+			return refuse(v, PROTOCOL_ERROR, "RSV1 in a continuation (RFC 7692 6)");
 		return 0;
 	case OPCODE_TEXT:
 	case OPCODE_BINARY:
@@ -71,13 +71,14 @@ check_data_opcode(const struct frames *f, struct violation *v)
 			    "new message inside a fragmented one (RFC 6455 5.4)");
 		if (f->opcode == OPCODE_BINARY && !f->binary)
 			return refuse(v, UNSUPPORTED, "binary message: packets are text");
+		f->message_deflated = reserved;
 		return 0;
 	default: return refuse(v, PROTOCOL_ERROR, "reserved opcode (RFC 6455 5.2)");
 	}
 }
 
 static int
-check_first(const struct frames *f, struct violation *v)
+check_first(struct frames *f, struct violation *v)
 {
 	unsigned char reserved = f->header[0] & (f->compressed ? 0x30 : 0x70);
 
@@ -90,7 +91,7 @@ check_first(const struct frames *f, struct violation *v)
 	if ((f->header[0] & 0x80) == 0)
 		return refuse(v, PROTOCOL_ERROR, "fragmented control frame (RFC 6455 5.5)");
 	if ((f->header[0] & 0x40) != 0)
-		return refuse(v, PROTOCOL_ERROR, "reserved bits in use (RFC 6455 5.2)");
+		return refuse(v, PROTOCOL_ERROR, "RSV1 in a control frame (RFC 7692 6)");
 	return 0;
 }
 
@@ -110,6 +111,13 @@ check_second(struct frames *f, struct violation *v)
 	return 0;
 }
 
+/* What does not compress grows by some bytes for each block and flush. */
+static uint64_t
+longest(const struct frames *f)
+{
+	return f->max_message + (f->message_deflated ? f->max_message / 8 + 64 : 0);
+}
+
 /* The header is there: how long is the payload, and may it be? */
 static int
 check_length(struct frames *f, struct violation *v)
@@ -127,10 +135,10 @@ check_length(struct frames *f, struct violation *v)
 			return refuse(v, PROTOCOL_ERROR,
 			    "length not in its shortest form (RFC 6455 5.2)");
 	}
-	f->left = length;
+	f->length = f->left = length;
 	if (f->opcode >= 8)
 		return 0;
-	if (length > f->max_message || f->message + length > f->max_message) {
+	if (length > longest(f) || f->message + length > longest(f)) {
 		violation_set(v, TOO_LARGE, "message over %u bytes", f->max_message);
 		return -1;
 	}
@@ -166,11 +174,15 @@ frames_walk(struct frames *f, const unsigned char *bytes, size_t length, bool *e
 
 	*ended = false;
 	v->code = 0;
+	f->piece_payload = f->length - f->left;
 	while (at < length && (f->seen < f->needed))
 		if (take_header(f, bytes[at++], v) < 0)
 			return 0;
+	f->piece_header = at;
 	if (f->seen < f->needed)
 		return at;
+	if (at > 0)
+		f->piece_payload = 0;
 	if (f->left <= length - at) {
 		at += (size_t)f->left;
 		f->left = 0;
@@ -183,4 +195,22 @@ frames_walk(struct frames *f, const unsigned char *bytes, size_t length, bool *e
 	}
 	f->left -= length - at;
 	return length;
+}
+
+bool
+frames_deflated(const struct frames *f)
+{
+	return f->opcode < FRAMES_CONTROL && f->message_deflated;
+}
+
+void
+frames_unmask(
+    const struct frames *f, uint64_t at, const char *bytes, size_t length, unsigned char *out)
+{
+	/* The header is kept until the next frame begins. */
+	unsigned form = f->header[1] & 0x7f;
+	const unsigned char *mask = f->header + (form == 127 ? 10 : form == 126 ? 4 : 2);
+
+	for (size_t i = 0; i < length; i++)
+		out[i] = (unsigned char)bytes[i] ^ mask[(at + i) % 4];
 }

@@ -6,6 +6,7 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 #include "../shm/session_log.h"
+#include "extension.h"
 #include "farewell.h"
 #include "request.h"
 #include "status.h"
@@ -25,6 +26,7 @@ open_client(struct child *c)
 		c->out.broken = true;
 		return;
 	}
+	store_relaxed(&c->seat.self->deflate, c->roster.deflate);
 	roster_choose(&c->roster, &c->seat);
 	seat_open(&c->seat);
 	roster_first(&c->roster, &c->seat, &c->out);
@@ -173,6 +175,17 @@ greet_insecure(struct child *c)
 		give_up_tls(c);
 }
 
+static void
+agree_on_extensions(struct child *c, const struct request *request)
+{
+	static char answer[EXTENSION_ANSWER_MAX];
+
+	if (!c->settings->compress || !extension_agree(request, answer))
+		return;
+	c->roster.deflate = c->in.frames.compressed = true;
+	websocket_extend(answer);
+}
+
 void
 greet_request(struct child *c)
 {
@@ -208,6 +221,7 @@ greet_request(struct child *c)
 		farewell_answer(c, &verdict);
 		return;
 	}
+	agree_on_extensions(c, &request);
 	c->ask.upgrade_length =
 	    request_upgrade(&request, websocket_subprotocols, c->ask.upgrade);
 	if (c->settings->hook_ms == 0)

@@ -88,14 +88,33 @@ cut_splice(
 	add_piece(pieces, count, v->tail, v->tail_length);
 }
 
+/* Compressed or not, only the token in the middle is not shared (server/deflate.h). */
 static void
 cut_shared(const struct roster *r, const struct seat *s, struct iovec *pieces, int *count)
 {
 	const struct snapshot *v = &r->view;
 
+	if (r->deflate && v->deflated_body_length > 0) {
+		add_piece(pieces, count, v->deflated_head, v->deflated_head_length);
+		add_piece(pieces, count, s->token, TOKEN_LENGTH);
+		add_piece(pieces, count, v->deflated_body, v->deflated_body_length);
+		count_add(&s->self->counters.ticks_deflated, 1);
+		return;
+	}
 	add_piece(pieces, count, v->head, v->head_length);
 	add_piece(pieces, count, s->token, TOKEN_LENGTH);
 	add_piece(pieces, count, v->names, v->names_length + v->people_length + v->tail_length);
+}
+
+static void
+cut_changes(const struct roster *r, struct iovec *pieces, int *count)
+{
+	const struct snapshot *v = &r->view;
+
+	if (r->deflate && v->deflated_changes_length > 0)
+		add_piece(pieces, count, v->deflated_changes, v->deflated_changes_length);
+	else
+		add_piece(pieces, count, v->changes, v->changes_length);
 }
 
 static void
@@ -155,7 +174,7 @@ send_newest(struct roster *r, struct seat *s, struct outbound *o)
 	snapshot_pin(s->header, s->self, &r->view);
 	shared = announced(s, r->view.number);
 	if (r->view.number == r->taken + 1) {
-		add_piece(pieces, &count, r->view.changes, r->view.changes_length);
+		cut_changes(r, pieces, &count);
 	} else {
 		remembered = snapshot_merge(s->header, &r->view, r->taken, &merged);
 		write_merged(r, &splice, &merged);

@@ -3,7 +3,9 @@
  *
  * The client's own token is in what it gets from the first packet on, but in
  * the shared text only from the tick that announces it.  Until then it is
- * spliced in, behind the others: it is the last to have connected.
+ * spliced in, behind the others: it is the last to have connected.  Such text, and
+ * changes of several ticks in one, are private and go as they are; what is shared
+ * goes compressed to who has negotiated it (RFC 7692 leaves that to each message).
  */
 #ifndef CHILD_ROSTER_H
 #define CHILD_ROSTER_H
@@ -22,6 +24,7 @@
 struct roster {
 	uint32_t taken; /* number of the last snapshot that was sent, or is being sent */
 	bool sending;   /* it is pinned */
+	bool deflate;   /* the client takes compressed messages */
 	struct snapshot view;
 	struct text own; /* private pieces of what is being sent */
 };

@@ -9,19 +9,6 @@
 /* Bytes queued for a client that does not read, above which it is not read: pongs, echoes. */
 #define QUEUE_MAX 65536U
 
-static void
-on_opened(void *user)
-{
-	struct child *c = user;
-
-	c->phase = PHASE_SERVING;
-	c->phase_deadline = NEVER;
-	c->session.properties.reserved = c->settings->reserved;
-	c->opened = c->last_pong = clock_ms();
-	c->next_ping = c->opened + c->settings->ping_ms;
-	c->in.frames.binary = websocket_is_echo();
-}
-
 /* Conformance suites want their messages back. */
 static void
 echo(struct child *c, const char *bytes, size_t length)
@@ -90,6 +77,31 @@ on_data(void *user, const char *bytes, size_t length, bool first, bool last)
 			handle_packet(c, whole, whole_length);
 		break;
 	}
+}
+
+/* What has come out of a compressed message goes the way of all. */
+static void
+on_inflated(void *user, const char *bytes, size_t length, bool first, bool last)
+{
+	struct child *c = user;
+
+	count_add(&c->seat.self->counters.inflated_bytes, length);
+	count_add(&c->seat.self->counters.inflated_packets, last);
+	on_data(user, bytes, length, first, last);
+}
+
+static void
+on_opened(void *user)
+{
+	struct child *c = user;
+
+	c->phase = PHASE_SERVING;
+	c->phase_deadline = NEVER;
+	c->session.properties.reserved = c->settings->reserved;
+	c->opened = c->last_pong = clock_ms();
+	c->next_ping = c->opened + c->settings->ping_ms;
+	c->in.frames.binary = websocket_is_echo();
+	inflate_start(&c->inflate, c->settings->max_packet, on_inflated, c);
 }
 
 static void
@@ -178,6 +190,17 @@ within_rate(struct child *c)
 	return true;
 }
 
+/* A piece of a compressed message; it may be the end of it. */
+static void
+inflate_frame(struct child *c, const char *bytes, size_t length, bool ended)
+{
+	bool last = ended && !c->in.frames.in_message;
+	struct violation v;
+
+	if (!inflate_piece(&c->inflate, &c->in.frames, bytes, length, last, &v))
+		farewell_punish(c, &v);
+}
+
 static void
 take_frames(struct child *c)
 {
@@ -194,7 +217,10 @@ take_frames(struct child *c)
 			farewell_punish(c, &v);
 			break;
 		}
-		websocket_feed(bytes, length);
+		if (frames_deflated(&c->in.frames))
+			inflate_frame(c, bytes, length, found == INBOUND_FRAME_END);
+		else
+			websocket_feed(bytes, length);
 		if (found != INBOUND_FRAME_END)
 			continue;
 		rate_take_frame(&c->rate, clock_us());

@@ -8,7 +8,7 @@
  *	farewell.c	from the last word to the end
  *
  * and under them, each with its own part of the struct, inbound, outbound,
- * websocket, message, session, roster, mailbag and seat.
+ * websocket, inflate, message, session, roster, mailbag and seat.
  */
 #ifndef CHILD_STATE_H
 #define CHILD_STATE_H
@@ -21,6 +21,7 @@
 #include "behind.h"
 #include "child.h"
 #include "inbound.h"
+#include "inflate.h"
 #include "mailbag.h"
 #include "message.h"
 #include "outbound.h"
@@ -75,6 +76,7 @@ struct child {
 	struct mailbag mailbag;
 	struct session session;
 	struct message message;
+	struct inflate inflate;
 	struct inbound in;
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <libwebsockets.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,6 +20,7 @@ static struct {
 	bool echo;
 	const struct websocket_events *events;
 	void *user;
+	const char *extension; /* for the answer; or NULL */
 
 	const char *input; /* what recv() will hand out */
 	size_t input_length;
@@ -88,6 +90,22 @@ begin_close(struct lws *connection)
 	return -1;
 }
 
+/* One more line in the answer to the handshake, behind the engine's own. */
+static int
+answer_extension(struct lws_process_html_args *answer)
+{
+	int length;
+
+	if (engine.extension == NULL)
+		return 0;
+	length = snprintf(answer->p, (size_t)answer->max_len,
+	    "Sec-WebSocket-Extensions: %s\r\n", engine.extension);
+	if (length >= answer->max_len)
+		return -1;
+	answer->p += length;
+	return 0;
+}
+
 static int
 on_event(struct lws *connection, enum lws_callback_reasons reason, void *user, void *in,
     size_t length)
@@ -100,6 +118,7 @@ on_event(struct lws *connection, enum lws_callback_reasons reason, void *user, v
 		engine.echo = strcmp(lws_get_protocol(connection)->name, "echo") == 0;
 		engine.events->opened(engine.user);
 		return 0;
+	case LWS_CALLBACK_ADD_HEADERS: return answer_extension(in);
 	case LWS_CALLBACK_RECEIVE:
 		if (engine.closing)
 			return 0;
@@ -197,6 +216,12 @@ websocket_start(const struct websocket_events *events, void *user)
 {
 	engine.user = user;
 	engine.events = events;
+}
+
+void
+websocket_extend(const char *extension)
+{
+	engine.extension = extension;
 }
 
 static void

@@ -48,6 +48,9 @@ int websocket_prepare(void);
 /* In the child: from now on events are reported to user. */
 void websocket_start(const struct websocket_events *events, void *user);
 
+/* Put an extension into the answer to the handshake; the text is not copied. */
+void websocket_extend(const char *extension);
+
 /* The descriptor that the engine has; it must stay open. */
 int websocket_descriptor(void);
 

@@ -129,7 +129,12 @@ roster_changed(struct ticker *t)
 void
 books_enlist(struct ticker *t, uint32_t slot)
 {
-	t->clients[slot].open = true;
+	struct client *c = &t->clients[slot];
+
+	c->open = true;
+	/* Its child's word, taken once: a lie costs what one such client costs. */
+	c->deflate = load_relaxed(&books_slot(t, slot)->deflate) != 0;
+	t->deflate_count += c->deflate;
 	t->order[t->order_count++] = slot;
 	roster_changed(t);
 }
@@ -155,6 +160,7 @@ books_delist(struct ticker *t, uint32_t slot)
 		l->generation = load_relaxed(&books_entry(t, slot)->generation);
 	}
 	c->open = false;
+	t->deflate_count -= c->deflate;
 	roster_changed(t);
 }
 

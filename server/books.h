@@ -32,6 +32,7 @@ struct ticker_start {
 	bool tell_ends;       /* --on-close: tell.h */
 	uint32_t claim_ms;    /* for a child between having a slot and having a client */
 	uint32_t hung_ms;     /* for a child to show a heartbeat when it was rung */
+	uint32_t compress;    /* --compress: zlib's level; 0: nothing is compressed */
 	uint64_t door;        /* of the registration socket, if the segment is made anew */
 	int registration;     /* listening SOCK_SEQPACKET socket */
 	int bell;             /* eventfd: wakes the ticker */
@@ -75,6 +76,7 @@ struct client {
 	bool blocked; /* it is in the list of senders that wait for room */
 	bool touched; /* mail was published for it: ring it */
 	bool doomed;  /* it was killed; its life line will close */
+	bool deflate; /* it is counted in t->deflate_count */
 };
 
 /* A client that was in a snapshot and has left since. */
@@ -147,6 +149,8 @@ struct ticker {
 	bool roster_changed;  /* somebody came or left since then */
 	uint64_t arena_used;  /* bytes of the arena that are known to have memory behind them */
 	struct text version;  /* --app-version as a JSON string */
+	struct z_stream_s *deflate; /* deflate.h; NULL: nothing is ever compressed */
+	uint32_t deflate_count;     /* open clients that take compressed messages */
 
 	/* Mail. */
 	uint32_t *touched; /* slots to be rung */

@@ -52,6 +52,7 @@ become_ticker(const struct keeper *k)
 	    .tell_ends = o->on_close != NULL,
 	    .door = k->door,
 	    .hung_ms = o->hung_ms,
+	    .compress = o->compress,
 	    .registration = k->registration,
 	    .bell = k->bell,
 	    .segment = k->parts,

@@ -465,6 +465,7 @@ options_child(const struct options *o, struct child_settings *settings)
 	settings->hook_ms = o->on_connect != NULL ? o->hook_ms : 0;
 	settings->hook_headers = o->hook_headers;
 	settings->reserved = o->on_connect != NULL ? o->reserved : NULL;
+	settings->compress = o->compress != 0;
 	settings->rate = o->rate;
 	settings->rate_bytes = o->rate_bytes;
 	settings->rate_burst = o->rate_burst;

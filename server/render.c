@@ -9,6 +9,7 @@
 #include "../shm/log.h"
 #include "../shm/snapshot.h"
 #include "amend.h"
+#include "deflate.h"
 
 #define LITERAL_LENGTH(s) (sizeof(s) - 1)
 
@@ -23,6 +24,7 @@ struct plan {
 	uint64_t names, people, tail;
 	uint64_t metadata_text;
 	uint64_t size;        /* of all, with rows */
+	uint64_t spare;       /* room behind them for what is compressed; or 0 */
 	uint64_t rows;        /* where they begin, from the start */
 	bool amend;           /* most of it is taken from the newest snapshot ... */
 	struct snapshot base; /* ... which is this */
@@ -95,6 +97,7 @@ plan_all(struct ticker *t, struct plan *p)
 		  p->metadata_text - TOKEN_LENGTH;
 	p->rows = (p->size + 7) / 8 * 8;
 	p->size = p->rows + t->order_count * sizeof(struct row);
+	p->spare = deflate_room(t, p->changes_text + p->metadata_text);
 }
 
 /* Generations that rest because somebody has pinned them, or because they are current. */
@@ -346,15 +349,19 @@ announce(struct ticker *t, uint32_t number)
 }
 
 static bool
-choose(struct ticker *t, const struct plan *p, uint32_t *chosen, uint64_t *at)
+choose(struct ticker *t, struct plan *p, uint32_t *chosen, uint64_t *at)
 {
 	uint32_t set = resting(t);
 
 	for (*chosen = 0; *chosen < LAYOUT_GENERATIONS; ++*chosen)
 		if ((set >> *chosen & 1) == 0)
 			break;
-	return *chosen < LAYOUT_GENERATIONS && find_room(t, set, p->size, at) &&
-	       ensure(t, *at + p->size);
+	if (*chosen == LAYOUT_GENERATIONS)
+		return false;
+	/* Compressed it is only to save something: where there is no room it is left out. */
+	if (p->spare > 0 && !find_room(t, set, p->size + p->spare, at))
+		p->spare = 0;
+	return find_room(t, set, p->size + p->spare, at) && ensure(t, *at + p->size + p->spare);
 }
 
 bool
@@ -376,6 +383,7 @@ render_publish(struct ticker *t)
 	g->at = at;
 	g->end = at + plan.size;
 	fill(t, &plan, g);
+	deflate_generation(t, g, plan.spare);
 	FAULT("render.written");
 	remember_leavers(t, plan.number);
 	g->departed = load_relaxed(&t->header->departed_head);

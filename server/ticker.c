@@ -20,6 +20,7 @@
 #include "../shm/log.h"
 #include "adopt.h"
 #include "bells.h"
+#include "deflate.h"
 #include "departure.h"
 #include "drain.h"
 #include "events.h"
@@ -190,7 +191,7 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	}
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (t->epoll < 0 || books_make(t) < 0 || tick_make(t) < 0 || post_make(t) < 0 ||
-	    encode_version(t) < 0 || start_timer(t) < 0 ||
+	    deflate_make(t) < 0 || encode_version(t) < 0 || start_timer(t) < 0 ||
 	    events_watch(t, t->start.registration, TAG_REGISTRATION, 0, 0) < 0 ||
 	    events_watch(t, t->timer, TAG_TIMER, 0, 0) < 0 ||
 	    epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->start.bell, &bell) < 0) {

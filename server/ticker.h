@@ -14,6 +14,7 @@
  *	post.c		mail from outboxes to inboxes and the log (parcel.c: a packet)
  *	registry.c	how a client comes
  *	render.c	the roster as text, into a snapshot
+ *	deflate.c	the same compressed, for clients that take it so
  *	kill.c		the end of a child that did what it should not
  *	bells.c		who is woken
  *	books.c		the lists that all of these keep (books.h: all its memory)

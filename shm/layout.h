@@ -47,7 +47,7 @@
 #include "ring.h"
 
 #define LAYOUT_MAGIC 0x0a64726574736f72ULL /* "rosterd\n", little endian */
-#define LAYOUT_VERSION 6U
+#define LAYOUT_VERSION 7U
 #define LAYOUT_PAGE 4096U
 
 #define LAYOUT_CLIENTS_MAX 60000U        /* a slot number fits in 16 bits */
@@ -105,7 +105,12 @@ struct layout {
  *	names	  ","indexes":["<token>","<token>"...
  *	people	  ],"properties":{"<token>":{...},"<token>":{...}...
  *	tail	  },"version":"DEV"}}
- * and, 8-aligned, `count` rows.
+ * and, 8-aligned, `count` rows.  Behind them, if some client has negotiated
+ * permessage-deflate, the same once more, compressed (server/deflate.h):
+ *	deflated_changes   the whole frame
+ *	deflated_metadata  a frame header and, in a stored block, the text up to the
+ *			   receiver's token; the token; and then names, people and
+ *			   tail: only the token is not shared
  */
 struct generation {
 	_Atomic uint32_t number; /* T  0 while it is being filled */
@@ -120,6 +125,11 @@ struct generation {
 	uint64_t names_length;
 	uint64_t people_length;
 	uint32_t tail_length;
+	uint32_t deflated_head_length;    /* of deflated_metadata, up to the token */
+	uint64_t deflated_changes;        /* T  from the start of the arena ... */
+	uint64_t deflated_metadata;       /* T  likewise */
+	uint64_t deflated_body_length;    /* behind the token; 0: there is none */
+	uint32_t deflated_changes_length; /* 0: there is none */
 	uint32_t unused;
 };
 
@@ -310,7 +320,7 @@ _Static_assert(sizeof(struct row) == 8, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct departed) == 64, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct entry) == 192, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct mailbox) == 64, "layout moved: bump LAYOUT_VERSION");
-_Static_assert(sizeof(struct generation) == 80, "layout moved: bump LAYOUT_VERSION");
+_Static_assert(sizeof(struct generation) == 112, "layout moved: bump LAYOUT_VERSION");
 
 /* Frames from the server to a client are at most this much longer than the packet. */
 #define LAYOUT_FRAME_EXTRA 128U

@@ -58,6 +58,8 @@ struct slot {
 	_Atomic uint32_t state;                /* C  enum slot_state */
 	_Atomic uint32_t code;                 /* C  of the close frame; 0: there was none */
 	_Atomic uint64_t pong_wall_ms;         /* C  when its client last answered a ping */
+	_Atomic uint32_t
+	    deflate; /* C  its client takes compressed messages; before it is open */
 
 	struct client_counters counters;     /* C */
 	struct client_histograms histograms; /* C */

@@ -19,11 +19,17 @@ snapshot_view(
 	view->names_length = generation->names_length;
 	view->people_length = generation->people_length;
 	view->departed = generation->departed;
+	view->deflated_changes_length = generation->deflated_changes_length;
+	view->deflated_head_length = generation->deflated_head_length;
+	view->deflated_body_length = generation->deflated_body_length;
 	view->changes = arena + generation->at;
 	view->head = view->changes + view->changes_length;
 	view->names = view->head + view->head_length;
 	view->people = view->names + view->names_length;
 	view->tail = view->people + view->people_length;
+	view->deflated_changes = arena + generation->deflated_changes;
+	view->deflated_head = arena + generation->deflated_metadata;
+	view->deflated_body = view->deflated_head + view->deflated_head_length;
 	view->rows = (const struct row *)(const void *)(arena + generation->rows);
 }
 

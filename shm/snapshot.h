@@ -55,11 +55,18 @@ struct snapshot {
 	uint64_t names_length;
 	uint64_t people_length;
 	uint64_t departed; /* entries of the departed ring that it knows */
+	/* Compressed, for those who negotiated it; what is not there has length 0. */
+	uint32_t deflated_changes_length;
+	uint32_t deflated_head_length;
+	uint64_t deflated_body_length;
 	const char *changes;
 	const char *head;
 	const char *names;
 	const char *people;
 	const char *tail;
+	const char *deflated_changes;
+	const char *deflated_head;
+	const char *deflated_body;
 	const struct row *rows;
 };
 
@@ -88,6 +95,9 @@ const char *snapshot_token(const struct snapshot *view, uint32_t n);
  */
 bool snapshot_merge(
     const struct header *header, const struct snapshot *view, uint32_t since, struct text *out);
+
+/* The bit in a frame header that says that the message is compressed (RFC 7692, 6). */
+#define SNAPSHOT_DEFLATED 0x40
 
 /* Header of an unmasked text frame for length bytes; the return is its size, at most 10. */
 size_t snapshot_frame(uint64_t length, unsigned char header[10]);

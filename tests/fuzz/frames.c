@@ -1,14 +1,20 @@
 /*
  * Frames of a client.  However the bytes are cut into reads, the same frames
- * and the same messages come of them, and no message is over its limit.
+ * and the same messages come of them, and no message is over its limit, be it
+ * compressed or not.
  */
 #include <string.h>
 
 #include "../../child/frames.h"
+#include "../../child/inflate.h"
 #include "../../child/message.h"
 #include "fuzz.h"
 
 #define MESSAGE_LIMIT 300U
+
+/* A compressed one may be somewhat longer than what it comes to, and is long without end. */
+#define PAYLOAD_LIMIT (2 * MESSAGE_LIMIT)
+#define INFLATED_LIMIT 10000U
 
 /* What was found, as a running sum: enough to tell two ways of reading apart. */
 struct findings {
@@ -29,32 +35,67 @@ note(struct findings *found, const void *bytes, size_t length)
 struct reading {
 	struct frames frames;
 	struct message message;
-	unsigned char frame[MESSAGE_LIMIT + 14]; /* as far as it came */
+	struct inflate inflate;
+	unsigned char frame[PAYLOAD_LIMIT + 14]; /* as far as it came */
 	size_t length;
 	bool first; /* of a message */
 	struct findings found;
 };
 
 static void
-end_data_frame(struct reading *r, const char *payload, size_t size)
+add_piece(struct reading *r, const char *piece, size_t size, bool first, bool last)
 {
+	size_t limit = r->frames.message_deflated ? INFLATED_LIMIT : MESSAGE_LIMIT, length;
 	const char *whole;
-	size_t length;
 	struct violation v;
-	bool last = !r->frames.in_message;
 
+	/* As a child does that has begun to close. */
+	if (r->found.code != 0)
+		return;
 	r->message.binary = r->frames.message_binary;
-	switch (message_add(&r->message, payload, size, r->first, last, &whole, &length, &v)) {
+	switch (message_add(&r->message, piece, size, first, last, &whole, &length, &v)) {
 	case MESSAGE_PART: break;
 	case MESSAGE_BAD: r->found.code = v.code; return;
 	case MESSAGE_WHOLE:
-		FUZZ_CHECK(length <= MESSAGE_LIMIT, "a message of %zu bytes", length);
+		FUZZ_CHECK(length <= limit, "a message of %zu bytes", length);
 		note(&r->found, whole, length);
 		r->found.messages++;
 		message_done(&r->message);
 		break;
 	}
+}
+
+static void
+add_inflated(void *reading, const char *bytes, size_t length, bool first, bool last)
+{
+	add_piece(reading, bytes, length, first, last);
+}
+
+static void
+end_data_frame(struct reading *r, const char *payload, size_t size)
+{
+	bool last = !r->frames.in_message;
+
+	add_piece(r, payload, size, r->first, last);
 	r->first = last;
+}
+
+/* Pieces of compressed messages are inflated as they come. */
+static void
+take_deflated(struct reading *r, const unsigned char *bytes, size_t length, bool ended)
+{
+	char *piece = input_copy(bytes, length);
+	bool last = ended && !r->frames.in_message;
+	struct violation v;
+
+	if (!inflate_piece(&r->inflate, &r->frames, piece, length, last, &v)) {
+		FUZZ_CHECK(v.code == 1007 || v.code == 1009, "not inflated for %u", v.code);
+		FUZZ_CHECK(r->inflate.total <= INFLATED_LIMIT + 1, "%llu bytes came out",
+		    (unsigned long long)r->inflate.total);
+		if (r->found.code == 0)
+			r->found.code = v.code;
+	}
+	free(piece);
 }
 
 /* The frame is whole: take the mask off, as the engine does. */
@@ -71,7 +112,7 @@ end_frame(struct reading *r)
 	r->found.frames++;
 	note(&r->found, &r->frames.opcode, 1);
 	note(&r->found, payload, size);
-	if (r->frames.opcode < FRAMES_CONTROL)
+	if (r->frames.opcode < FRAMES_CONTROL && !frames_deflated(&r->frames))
 		end_data_frame(r, payload, size);
 	free(payload);
 	r->length = 0;
@@ -84,12 +125,15 @@ take(struct reading *r, const unsigned char *bytes, size_t length, bool ended)
 	FUZZ_CHECK(r->length + length <= sizeof(r->frame), "a frame over the limit");
 	memcpy(r->frame + r->length, bytes, length);
 	r->length += length;
-	if (ended)
+	if (frames_deflated(&r->frames))
+		take_deflated(r, bytes, length, ended);
+	/* In pieces it is refused before its end, perhaps. */
+	if (ended && r->found.code == 0)
 		end_frame(r);
 }
 
 static struct findings
-read_all(const char *bytes, size_t size, size_t step)
+read_all(const char *bytes, size_t size, size_t step, bool compressed)
 {
 	static struct reading r;
 	struct violation v;
@@ -98,6 +142,8 @@ read_all(const char *bytes, size_t size, size_t step)
 	r.first = true;
 	frames_start(&r.frames, MESSAGE_LIMIT);
 	r.frames.binary = true;
+	r.frames.compressed = compressed;
+	inflate_start(&r.inflate, INFLATED_LIMIT, add_inflated, &r);
 	for (size_t at = 0; at < size && r.found.code == 0;) {
 		size_t end = at + step < size ? at + step : size;
 
@@ -118,6 +164,7 @@ read_all(const char *bytes, size_t size, size_t step)
 		}
 	}
 	text_clear(&r.message.text, 0);
+	inflate_end(&r.inflate);
 	return r.found;
 }
 
@@ -125,10 +172,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
-	size_t step = 1 + input_byte(&in), length = in.left;
+	unsigned choice = input_byte(&in);
+	bool compressed = choice >= 128;
+	size_t step = 1 + choice % 128, length = in.left;
 	char *bytes = input_copy(in.at, length);
-	struct findings whole = read_all(bytes, length, length + 1);
-	struct findings pieces = read_all(bytes, length, step);
+	struct findings whole = read_all(bytes, length, length + 1, compressed);
+	struct findings pieces = read_all(bytes, length, step, compressed);
 
 	FUZZ_CHECK(whole.sum == pieces.sum && whole.frames == pieces.frames &&
 		       whole.messages == pieces.messages && whole.code == pieces.code,

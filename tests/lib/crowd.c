@@ -161,12 +161,19 @@ turn(struct crowd *c, int wait_ms)
 void
 crowd_open(struct crowd *c, int port, int count)
 {
+	crowd_open_mixed(c, port, count, "");
+}
+
+void
+crowd_open_mixed(struct crowd *c, int port, int count, const char *headers)
+{
 	long long until = now_ms() + SETTLE_MS;
 
 	CHECK(count <= CROWD_MAX, "a crowd of %d is too large", count);
 	memset(c, 0, sizeof(*c));
 	for (int i = 0; i < count; i++)
-		roster_open(&c->members[i].r, &c->members[i].w, port);
+		roster_open_with(
+		    &c->members[i].r, &c->members[i].w, port, i % 2 == 1 ? headers : "");
 	c->count = count;
 	c->quiet = true;
 	while (!crowd_alone(c)) {

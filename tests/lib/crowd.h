@@ -39,6 +39,9 @@ struct crowd {
 /* Open them and wait until they all know each other. */
 void crowd_open(struct crowd *c, int port, int count);
 
+/* The same, and every other one sends these header lines, too. */
+void crowd_open_mixed(struct crowd *c, int port, int count, const char *headers);
+
 /* Begin to measure. */
 void crowd_measure(struct crowd *c);
 

@@ -223,8 +223,14 @@ roster_free(struct roster *r)
 void
 roster_open(struct roster *r, struct ws *w, int port)
 {
+	roster_open_with(r, w, port, "");
+}
+
+void
+roster_open_with(struct roster *r, struct ws *w, int port, const char *headers)
+{
 	memset(r, 0, sizeof(*r));
-	ws_open(w, port);
+	ws_open_with(w, port, headers);
 	CHECK(roster_next(r, w, 5000), "no first metadata");
 }
 

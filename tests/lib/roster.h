@@ -38,8 +38,9 @@ bool roster_changed(const struct roster *r, const char *list, const char *token)
 
 void roster_free(struct roster *r);
 
-/* Open a client and take its first metadata. */
+/* Open a client, with more header lines or "", and take its first metadata. */
 void roster_open(struct roster *r, struct ws *w, int port);
+void roster_open_with(struct roster *r, struct ws *w, int port, const char *headers);
 
 /* Read ticks until a condition holds; fails the test after timeout_ms. */
 void

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "deflate.h"
 #include "secure.h"
 #include "server.h"
 
@@ -108,6 +109,7 @@ read_answer(struct ws *w)
 	    w->in + w->begin);
 	CHECK(strstr(w->in + w->begin, ACCEPT) != NULL, "wrong Sec-WebSocket-Accept: %s",
 	    w->in + w->begin);
+	w->deflate = strstr(w->in + w->begin, "permessage-deflate") != NULL;
 	w->begin = (size_t)(end - w->in) + 4;
 }
 
@@ -207,7 +209,15 @@ ws_text(struct ws *w, const char *format, ...)
 	length = vasprintf(&text, format, arguments);
 	va_end(arguments);
 	CHECK(length >= 0, "no memory");
-	ws_frame(w, WS_FIN | WS_TEXT, text, (size_t)length);
+	if (w->deflate) {
+		size_t size;
+		char *payload = deflate_payload(text, (size_t)length, &size);
+
+		ws_frame(w, WS_FIN | WS_RSV1 | WS_TEXT, payload, size);
+		free(payload);
+	} else {
+		ws_frame(w, WS_FIN | WS_TEXT, text, (size_t)length);
+	}
 	free(text);
 }
 
@@ -257,13 +267,35 @@ ws_next(struct ws *w, int timeout_ms)
 	return frame;
 }
 
+/* A text frame as JSON; the frame is freed. */
+static json_t *
+read_packet(struct ws *w, struct ws_frame *frame)
+{
+	size_t length = frame->length;
+	char *inflated = NULL;
+	const char *text = frame->payload;
+	json_error_t error;
+	json_t *packet;
+
+	CHECK(frame->fin, "a packet is not one frame");
+	CHECK(frame->rsv == 0 || (frame->rsv == WS_RSV1 && w->deflate),
+	    "reserved bits in a packet: %d", frame->rsv);
+	if (frame->rsv != 0) {
+		text = inflated = inflate_payload(frame->payload, frame->length, &length);
+		w->deflated++;
+	}
+	packet = json_loadb(text, length, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+	CHECK(packet != NULL, "a packet is not JSON: %s: %s", error.text, text);
+	free(inflated);
+	free(frame);
+	return packet;
+}
+
 json_t *
 ws_packet(struct ws *w, int timeout_ms)
 {
 	long long until = now_ms() + timeout_ms;
 	struct ws_frame *frame;
-	json_error_t error;
-	json_t *packet;
 
 	while ((frame = ws_next(w, (int)(until - now_ms()))) != NULL) {
 		if (frame->opcode != WS_TEXT) {
@@ -274,13 +306,7 @@ ws_packet(struct ws *w, int timeout_ms)
 				return NULL;
 			continue;
 		}
-		CHECK(frame->fin && frame->rsv == 0, "a packet is not one plain frame");
-		packet = json_loadb(frame->payload, frame->length,
-		    JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
-		CHECK(
-		    packet != NULL, "a packet is not JSON: %s: %s", error.text, frame->payload);
-		free(frame);
-		return packet;
+		return read_packet(w, frame);
 	}
 	return NULL;
 }

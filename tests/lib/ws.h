@@ -36,10 +36,16 @@ struct ws {
 	struct ssl_st *tls; /* if it is spoken (secure.h) */
 	char *in;           /* what was read and not used yet */
 	size_t begin, end, room;
-	bool ended; /* the server sends no more */
-	bool reset; /* the connection was reset */
-	bool cut;   /* TLS ended without close_notify */
+	bool ended;   /* the server sends no more */
+	bool reset;   /* the connection was reset */
+	bool cut;     /* TLS ended without close_notify */
+	bool deflate; /* permessage-deflate was agreed on: ws_text() makes use of it */
+	int deflated; /* packets that came compressed */
 };
+
+/* A header for ws_open_with(). */
+#define WS_OFFER_DEFLATE \
+	"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 
 struct ws_frame {
 	bool fin;
@@ -65,7 +71,7 @@ void ws_open_with(struct ws *w, int port, const char *headers);
 void ws_raw(struct ws *w, const void *bytes, size_t length);
 void ws_raw_text(struct ws *w, const char *text);
 
-/* Send a frame: opcode and flags. */
+/* Send a frame: opcode and flags.  Nothing is compressed here. */
 void ws_frame(struct ws *w, int what, const void *payload, size_t length);
 
 /* Make one in memory; returns its length (payload + 14 at most). */
@@ -77,7 +83,7 @@ void ws_text(struct ws *w, const char *format, ...) __attribute__((format(printf
 /* The next frame, or NULL after timeout_ms or at the end; the caller frees it. */
 struct ws_frame *ws_next(struct ws *w, int timeout_ms);
 
-/* The next text frame as JSON; pings are skipped.  NULL as above. */
+/* The next text frame as JSON, inflated if need be; pings are skipped.  NULL as above. */
 json_t *ws_packet(struct ws *w, int timeout_ms);
 
 /*

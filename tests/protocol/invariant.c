@@ -31,6 +31,7 @@ struct actor {
 static struct actor actors[CLIENTS];
 static struct server s;
 static int serial;
+static bool compress; /* half of the clients take compressed messages, and send such */
 
 static void
 take_relayed(struct actor *a, json_t *packet)
@@ -70,7 +71,7 @@ static void
 come(struct actor *a)
 {
 	memset(a, 0, sizeof(*a));
-	ws_open(&a->w, s.port);
+	ws_open_with(&a->w, s.port, compress && rand() % 2 == 0 ? WS_OFFER_DEFLATE : "");
 	a->here = true;
 	a->serial = ++serial;
 	for (json_t *first; a->r.ticks == 0; json_decref(first)) {
@@ -183,7 +184,8 @@ step(int place)
 		pump(a, 0);
 }
 
-Test(invariant, random_clients_add_up, .timeout = 240)
+static void
+check_random_clients(const char *const *options)
 {
 	const char *given = getenv("ROSTERD_SEED");
 	unsigned seed = given != NULL ? (unsigned)atoi(given) : (unsigned)time(NULL);
@@ -191,7 +193,7 @@ Test(invariant, random_clients_add_up, .timeout = 240)
 
 	fprintf(stderr, "ROSTERD_SEED=%u\n", seed);
 	srand(seed);
-	server_start(&s, (const char *const[]){"--tick", "50", NULL});
+	server_start(&s, options);
 	for (int n = 0; n < STEPS; n++)
 		step(rand() % CLIENTS);
 	until = now_ms() + 20000;
@@ -203,4 +205,15 @@ Test(invariant, random_clients_add_up, .timeout = 240)
 		}
 	}
 	server_stop(&s);
+}
+
+Test(invariant, random_clients_add_up, .timeout = 240)
+{
+	check_random_clients((const char *const[]){"--tick", "50", NULL});
+}
+
+Test(invariant, random_clients_add_up_compressed_or_not, .timeout = 240)
+{
+	compress = true;
+	check_random_clients((const char *const[]){"--tick", "50", "--compress", "5", NULL});
 }
