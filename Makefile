@@ -341,7 +341,7 @@ $(OUT)/bench/base_lws: $(call objects,tests/bench,base_lws)
 $(OUT)/tests/kills: $(call objects,tests/fault,kills) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -ljansson
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ -ljansson -lssl -lcrypto -lz
 
 $(OUT)/tests/deaths: $(call objects,tests/fault,$(DEATHS)) $(call objects,tests/lib,$(TESTLIB)) $(SHARED)
 	$(call say,LINK,$@)
