@@ -12,6 +12,7 @@
 #include "bells.h"
 #include "commons.h"
 #include "departure.h"
+#include "guard.h"
 #include "drain.h"
 #include "post.h"
 #include "tick.h"
@@ -203,6 +204,7 @@ adopt_segment(struct ticker *t)
 	uint64_t now_ms = clock_ms();
 
 	t->back_ms = now_ms + WATCH_BACK_MS;
+	t->guard_ms = now_ms + GUARD_COME_MS;
 	take_its_lock(t);
 	commons_adopt(t, now_ms);
 	for (uint32_t slot = t->max_clients; slot-- > 0;)

@@ -7,8 +7,6 @@
 
 #include "../shm/log.h"
 
-#define AGAIN_MS 2000 /* for a listener to come, before the next is tried */
-
 /* It is nobody's child: the ticker has none to wait for. */
 static void
 revive(struct ticker *t)
@@ -38,6 +36,6 @@ guard_look(struct ticker *t, uint64_t now_ms)
 	    t->yielding || books_has_listener(t) || now_ms < t->guard_ms ||
 	    t->start.revive == NULL)
 		return;
-	t->guard_ms = now_ms + AGAIN_MS;
+	t->guard_ms = now_ms + GUARD_COME_MS;
 	revive(t);
 }

@@ -11,6 +11,9 @@
 
 #include "books.h"
 
+/* For a listener to come, before one is started: also to a ticker that is new itself. */
+#define GUARD_COME_MS 2000
+
 /* Called at every tick, and at once when a listener is gone. */
 void guard_look(struct ticker *t, uint64_t now_ms);
 
