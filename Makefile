@@ -179,7 +179,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check docs
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol protocol-tls hell deaths kills clients supervise proxies installed bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol protocol-tls hell misbehave deaths kills clients supervise proxies installed bench-smoke
 	$(Q)$(MAKE) WERROR=1 soak T=15
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2

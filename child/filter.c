@@ -15,8 +15,8 @@
 
 /*
  * Calls whose arguments do not matter, because what they act on is a descriptor
- * of the child's, or its own memory, and what they do there is undone when it dies.  They stay in the kernel's bitmap of calls
- * for which no filter is run.
+ * of the child's, or its own memory, and what they do there is undone when it
+ * dies.  They stay in the kernel's bitmap of calls for which no filter is run.
  */
 static const int plain[] = {
     /* The client, the ticker, the doorbells, the log. */

@@ -78,6 +78,8 @@ is_listed(long number)
 	    SYS_munmap,
 	    SYS_clock_gettime,
 	    SYS_gettimeofday,
+	    SYS_getrandom,
+	    SYS_getpid,
 	    SYS_restart_syscall,
 	    SYS_rt_sigreturn,
 	    SYS_exit_group,
