@@ -69,8 +69,9 @@ ask(struct fleet *f, struct client *c)
 	int length = snprintf(request, sizeof(request),
 	    "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\n"
 	    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	    "Sec-WebSocket-Version: 13\r\n\r\n",
-	    f->load.port);
+	    "Sec-WebSocket-Version: 13\r\n%s\r\n",
+	    f->load.port,
+	    f->load.deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
 
 	if (send(c->fd, request, (size_t)length, MSG_DONTWAIT) != length) {
 		f->bad++;
@@ -247,6 +248,7 @@ fleet_frame(char *out, const char *text, size_t length)
 void
 fleet_set_property(struct fleet *f, struct client *c, uint32_t size, uint32_t number)
 {
+	static const char *const names[] = {"Ada", "Grace", "Edsger", "Barbara", "Donald"};
 	char text[2048], frame[2100];
 	int length;
 
@@ -254,7 +256,17 @@ fleet_set_property(struct fleet *f, struct client *c, uint32_t size, uint32_t nu
 		size = 1024;
 	/* The number, and x up to the size. */
 	length = snprintf(text, sizeof(text),
-	    "{\"to\":\"server\",\"packet\":{\"type\":\"properties\",\"properties\":{\"p\":\"");
+	    "{\"to\":\"server\",\"packet\":{\"type\":\"properties\",\"properties\":{");
+	if (f->load.people) {
+		length += snprintf(text + length, sizeof(text) - (size_t)length,
+		    "\"name\":\"%s %u\",\"colour\":\"#%06x\",\"x\":%u,\"y\":%u}}}",
+		    names[c->number % 5], c->number, c->number * 2654435761U >> 8,
+		    (c->number * 7919U + number * 13U) % 1920U,
+		    (c->number * 104729U + number * 7U) % 1080U);
+		fleet_send(f, c, frame, fleet_frame(frame, text, (size_t)length));
+		return;
+	}
+	length += snprintf(text + length, sizeof(text) - (size_t)length, "\"p\":\"");
 	length += snprintf(text + length, sizeof(text) - (size_t)length, "%010u", number);
 	while (size-- > 10)
 		text[length++] = 'x';

@@ -65,6 +65,7 @@ struct fleet {
 	uint32_t bad;     /* what should not have been */
 	int epoll;
 	size_t piece;      /* bytes that are read at once; short where frames are long */
+	bool deflated;     /* the last metadata was compressed */
 	bool whole;        /* read long frames, too */
 	bool sources;      /* each client from another loopback address: more ports */
 	uint64_t bytes;    /* received, all */

@@ -12,6 +12,7 @@
 #define METADATA_LENGTH (sizeof(METADATA) - 1)
 #define CHANGES_LENGTH (sizeof(CHANGES) - 1)
 #define HEAD_LENGTH (METADATA_LENGTH + FLEET_TOKEN)
+#define STORED 5 /* RFC 1951, 3.2.4: before the text of a stored block */
 
 static char buffer[2 * INTAKE_SIZE];
 
@@ -80,6 +81,7 @@ static void
 begin_frame(struct fleet *f, struct client *c, const char *text, size_t there)
 {
 	c->metadata = false;
+	f->deflated = false;
 	if (there >= HEAD_LENGTH && memcmp(text, METADATA, METADATA_LENGTH) == 0) {
 		const char *token = text + METADATA_LENGTH;
 
@@ -96,6 +98,22 @@ begin_frame(struct fleet *f, struct client *c, const char *text, size_t there)
 	} else {
 		f->bad++;
 	}
+}
+
+/*
+ * The beginning of a compressed message.  Of metadata the head is stored as it is, and
+ * what follows is the same for all.
+ */
+static void
+begin_deflated(struct fleet *f, struct client *c, const char *bytes, size_t there)
+{
+	if (there >= STORED + HEAD_LENGTH && bytes[0] == 0) {
+		begin_frame(f, c, bytes + STORED, there - STORED);
+		f->deflated = true;
+		return;
+	}
+	c->metadata = false;
+	c->changes++;
 }
 
 /*
@@ -128,7 +146,7 @@ take_frame(struct fleet *f, struct client *c, const char *bytes, size_t there)
 		c->left = length;
 		return header;
 	}
-	if (b[0] != 0x81 && b[0] != 0x01) {
+	if (b[0] != 0x81 && b[0] != 0x01 && (b[0] != 0xc1 || !f->load.deflate)) {
 		/* Pings are the only other frames that are expected. */
 		if (b[0] != 0x89 || length != 0) {
 			blame(f, c);
@@ -137,10 +155,14 @@ take_frame(struct fleet *f, struct client *c, const char *bytes, size_t there)
 		fleet_send(f, c, "\x8a\x80\0\0\0", 6);
 		return header;
 	}
-	if (there - header < length && (length <= FLEET_SMALL || there - header < HEAD_LENGTH))
+	if (there - header < length &&
+	    (length <= FLEET_SMALL || there - header < STORED + HEAD_LENGTH))
 		return 0;
 	begin = there - header < length ? there - header : (size_t)length;
-	begin_frame(f, c, bytes + header, begin);
+	if (b[0] == 0xc1)
+		begin_deflated(f, c, bytes + header, begin);
+	else
+		begin_frame(f, c, bytes + header, begin);
 	c->left = length - begin;
 	/* A short first fragment: the rest of the packet is the next frame. */
 	c->fragment = b[0] == 0x01;
@@ -267,17 +289,48 @@ intake_read(struct fleet *f, struct client *c)
 	} while (c->fd >= 0 && got == most);
 }
 
-uint32_t
-intake_count(const struct fleet *f)
+/* The text that was compressed behind the head; to be freed. */
+static char *
+inflate_text(const struct fleet *f, size_t *length)
 {
-	const char *at, *end;
+	size_t room = 64 * f->text_length;
+	char *text = malloc(room);
+	z_stream z = {.next_in = (unsigned char *)f->text,
+	    .avail_in = (unsigned)f->text_length,
+	    .next_out = (unsigned char *)text,
+	    .avail_out = (unsigned)room};
 
-	if (f->text_length == 0)
-		return 0;
-	at = memmem(f->text, f->text_length, "\"indexes\":[", 11);
-	end = memmem(f->text, f->text_length, "],\"properties\":{", 16);
+	if (text == NULL || inflateInit2(&z, -MAX_WBITS) != Z_OK)
+		abort();
+	(void)inflate(&z, Z_SYNC_FLUSH);
+	*length = z.total_out;
+	inflateEnd(&z);
+	return text;
+}
+
+static uint32_t
+count_indexes(const char *text, size_t length)
+{
+	const char *at = memmem(text, length, "\"indexes\":[", 11);
+	const char *end = memmem(text, length, "],\"properties\":{", 16);
+
 	if (at == NULL || end == NULL)
 		return 0;
 	at += 11;
 	return end > at ? (uint32_t)(end - at + 1) / (FLEET_TOKEN + 3) : 0;
+}
+
+uint32_t
+intake_count(const struct fleet *f)
+{
+	uint32_t count;
+	size_t length;
+	char *text;
+
+	if (f->text_length == 0 || !f->deflated)
+		return count_indexes(f->text, f->text_length);
+	text = inflate_text(f, &length);
+	count = count_indexes(text, length);
+	free(text);
+	return count;
 }

@@ -35,6 +35,8 @@ static const struct option long_options[] = {
     {"slow", required_argument, NULL, 'l'},
     {"ms", required_argument, NULL, 'm'},
     {"tick", required_argument, NULL, 't'},
+    {"deflate", no_argument, NULL, 'd'},
+    {"people", no_argument, NULL, 'e'},
     {"broadcast", no_argument, NULL, 'b'},
     {"marks", no_argument, NULL, 'M'},
     {NULL, 0, NULL, 0},
@@ -57,6 +59,8 @@ take_option(struct load *l, int option)
 	case 'l': l->slow = number; break;
 	case 'm': l->ms = number; break;
 	case 't': l->tick = number; break;
+	case 'd': l->deflate = true; break;
+	case 'e': l->people = true; break;
 	case 'b': l->broadcast = true; break;
 	case 'M': l->marks = true; break;
 	default: exit(64);

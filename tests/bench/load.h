@@ -24,6 +24,8 @@ struct load {
 	uint32_t slow;  /* clients that do not read */
 	uint32_t ms;    /* how long to go on */
 	uint32_t tick;  /* of the server, in ms: how long to wait until it is quiet */
+	bool deflate;   /* offer permessage-deflate */
+	bool people;    /* properties as people use them, instead of size */
 	bool broadcast; /* relay: to all instead of to one */
 	bool marks;     /* fan-out: a line when the rounds begin, and one when they end */
 };

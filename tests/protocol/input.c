@@ -82,7 +82,7 @@ check_http(const char *request, const char *status, const char *body)
 Test(input, no_request_at_all)
 {
 	check_http("hello\r\n\r\n", "400 ", "not an HTTP request");
-	check_http("\x16\x03\x01\x02\r\n\r\n", "400 ", "not an HTTP request");
+	check_http("\x16\x03\x01\x02\r\n\r\n", "400 ", "does not speak TLS");
 }
 
 Test(input, header_without_a_colon)
