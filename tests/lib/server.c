@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -92,8 +92,6 @@ run_server(const struct server *s, const char *const *options, int ready)
 	dup2(log, STDERR_FILENO);
 	dup2(log, STDOUT_FILENO);
 	setpgid(0, 0);
-	/* A test that fails is gone without a word: then the server goes, too. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	execv(program("ROSTERD", "build/rosterd"), (char *const *)(uintptr_t)arguments);
 	_exit(127);
 }
@@ -133,6 +131,65 @@ read_port(struct server *s)
 	free(log);
 }
 
+/* SIGKILL to all that is left of it, and away with what that leaves. */
+static void
+kill_all(const struct server *s)
+{
+	char name[96];
+	pid_t pids[4096];
+	int count;
+
+	while ((count = server_processes(s, "", pids, 4096)) > 0) {
+		for (int i = 0; i < count && i < 4096; i++)
+			kill(pids[i], SIGKILL);
+		while (waitpid(s->pid, NULL, WNOHANG) > 0)
+			continue;
+		pause_ms(5);
+	}
+	snprintf(name, sizeof(name), "/rosterd.%s", s->name);
+	shm_unlink(name);
+	snprintf(name, sizeof(name), "/rosterd-lock.%s", s->name);
+	shm_unlink(name);
+}
+
+/*
+ * A test that fails is gone without a word.  Then its server goes, too, with children
+ * that spin, and with those that outlived their listener: a process that waits for the
+ * end of the test sees to that.  It is nobody's child, for tests that wait for theirs.
+ */
+static void
+post_guard(struct server *s)
+{
+	int ends[2];
+	pid_t pid;
+	char none;
+
+	CHECK(pipe2(ends, O_CLOEXEC) == 0, "pipe: %s", strerror(errno));
+	s->guard = ends[1];
+	if ((pid = fork()) != 0) {
+		close(ends[0]);
+		waitpid(pid, NULL, 0);
+		return;
+	}
+	if (fork() != 0)
+		_exit(0);
+	setsid();
+	dup2(ends[0], 0);
+	close_range(1, UINT_MAX, 0);
+	while (read(0, &none, 1) > 0)
+		continue;
+	kill_all(s);
+	_exit(0);
+}
+
+/* The test is over, and has looked after all itself. */
+static void
+dismiss_guard(struct server *s)
+{
+	close(s->guard);
+	s->guard = -1;
+}
+
 /* false: it ended before it was ready. */
 static bool
 start_listener(struct server *s, const char *const *options)
@@ -164,6 +221,7 @@ start(struct server *s, const char *kind, const char *const *options)
 	snprintf(s->name, sizeof(s->name), "test-%d-%d", (int)getpid(), serial++);
 	snprintf(s->log, sizeof(s->log), "/tmp/rosterd-%s.log", s->name);
 	unlink(s->log);
+	post_guard(s);
 	s->port = 0;
 	s->cert[0] = '\0';
 	if (kind != NULL) {
@@ -341,26 +399,16 @@ server_stop(struct server *s)
 	if (strstr(read_file(s->log), "ERROR: AddressSanitizer") != NULL ||
 	    strstr(read_file(s->log), "runtime error:") != NULL)
 		CHECK(false, "a sanitizer complained: %s", read_file(s->log));
+	dismiss_guard(s);
 	remove_files(s);
 }
 
 void
 server_destroy(struct server *s)
 {
-	char segment[96];
-	pid_t pids[4096];
-	int count;
-
 	note_moved(s);
-	while ((count = server_processes(s, "", pids, 4096)) > 0) {
-		for (int i = 0; i < count && i < 4096; i++)
-			kill(pids[i], SIGKILL);
-		while (waitpid(s->pid, NULL, WNOHANG) > 0)
-			continue;
-		pause_ms(5);
-	}
-	snprintf(segment, sizeof(segment), "/rosterd.%s", s->name);
-	shm_unlink(segment);
+	kill_all(s);
+	dismiss_guard(s);
 	remove_files(s);
 }
 

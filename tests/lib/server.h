@@ -20,6 +20,7 @@ struct server {
 	char log[96]; /* path */
 	char
 	    cert[96]; /* path of certificate and key without .pem and .key; "" if it has none */
+	int guard;    /* closes with the test: then nothing of it goes on (server.c) */
 };
 
 /* Start one with these options more (NULL-terminated, or NULL) and wait until it is ready. */

@@ -286,11 +286,11 @@ Test(counters, fork_failed, .timeout = 60)
 		cr_skip_test("only root can be somebody else");
 	cr_assert_eq(pipe(ready), 0);
 	if ((pid = fork()) == 0) {
-		struct rlimit four = {4, 4};
+		struct rlimit five = {5, 5};
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (setgroups(0, NULL) < 0 || setgid(USER) < 0 ||
-		    setrlimit(RLIMIT_NPROC, &four) < 0 || setuid(USER) < 0)
+		    setrlimit(RLIMIT_NPROC, &five) < 0 || setuid(USER) < 0)
 			_exit(1);
 		server_start(shared, NULL);
 		(void)!write(ready[1], "\n", 1);
@@ -299,7 +299,7 @@ Test(counters, fork_failed, .timeout = 60)
 	close(ready[1]);
 	cr_assert_eq(read(ready[0], &byte, 1), 1, "it does not start");
 	s = *shared;
-	/* The caller, the listener and the ticker are three. */
+	/* The caller, its guard, the listener and the ticker are four. */
 	ws_open(&first, s.port);
 	ws_connect(&second, s.port);
 	await("listener", "fork_failed", 5000);
