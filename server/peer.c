@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +26,17 @@ peer_of(int fd, struct peer *peer)
 	peer->pid = (uint32_t)credentials.pid;
 	peer->uid = credentials.uid;
 	return 0;
+}
+
+bool
+peer_is_caged(const struct peer *peer)
+{
+	struct rlimit processes;
+
+	/* EPERM: it is root's, and children never are if we are not. */
+	if (prlimit((pid_t)peer->pid, RLIMIT_NPROC, NULL, &processes) < 0)
+		return errno == ESRCH;
+	return processes.rlim_max == 0;
 }
 
 /* One line of /proc/PID/stat (proc(5)); false if there is no such process. */

@@ -5,6 +5,7 @@
 #define SERVER_PEER_H
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,6 +16,12 @@ struct peer {
 
 /* As the kernel says (SO_PEERCRED, unix(7)).  0, or -1 and errno. */
 int peer_of(int fd, struct peer *peer);
+
+/*
+ * Is it a child in its cage (child/cage.h), or one that was and is dead by now?  What it
+ * has said before may still be in a queue.  It cannot undo its limit, which tells.
+ */
+bool peer_is_caged(const struct peer *peer);
 
 /*
  * A pidfd for a child, or -1 if it is gone.  Never one for another process that

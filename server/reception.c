@@ -256,6 +256,11 @@ introduce(struct ticker *t, const struct stranger *s, const struct register_mess
 	if (slot != LAYOUT_NO_SLOT && !(new &&registry_is_untold(t, slot)) &&
 	    (m->kind != REGISTER_RETURN || m->slot != slot))
 		return WELCOME_GARBAGE;
+	/* Its slot may be another's by now, or nobody's. */
+	if ((m->kind == REGISTER_LISTENER || m->kind == REGISTER_KICK ||
+		m->kind == REGISTER_KILL) &&
+	    peer_is_caged(&s->peer))
+		return WELCOME_GARBAGE;
 	switch (m->kind) {
 	case REGISTER_LISTENER: return stay_or_go(add_listener(t, s->fd));
 	case REGISTER_GUEST: store_relaxed(&t->header->guests, 1); /* fall through */

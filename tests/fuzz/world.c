@@ -21,6 +21,12 @@ peer_of(int fd, struct peer *peer)
 	return 0;
 }
 
+bool
+peer_is_caged(const struct peer *peer)
+{
+	return peer->pid == 0;
+}
+
 int
 peer_pidfd(int line, uint32_t pid, uint64_t since_boot_ms)
 {

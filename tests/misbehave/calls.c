@@ -86,6 +86,8 @@ is_listed(long number)
 	    SYS_sendmsg,
 	    SYS_futex,
 	    SYS_mremap,
+	    SYS_getrandom,
+	    SYS_getpid,
 #ifdef SYS_epoll_wait
 	    SYS_epoll_wait,
 	    SYS_time,
