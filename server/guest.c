@@ -76,19 +76,18 @@ enter_instance(struct segment *s, int *parts, const struct options *options)
 	return -1;
 }
 
-/* One for this client alone: it ends when it has signed. */
-static int
-start_signer(const struct options *options)
+/*
+ * A signer for this client alone, that ends when it has signed.  False: there can
+ * be none.
+ */
+static bool
+start_signer(struct signing *signing, struct child_start *start)
 {
-	struct signing signing;
-	int line;
-
-	signing_prepare(&signing, options);
-	if (options->cert == NULL || signing_open(&signing) < 0)
-		return -1;
-	line = signing_admit(&signing);
-	signing_close(&signing);
-	return line;
+	if (signing_start(signing) < 0)
+		return false;
+	start->signer = signing_admit(signing);
+	signing_close(signing);
+	return start->signer >= 0;
 }
 
 int
@@ -98,16 +97,20 @@ guest_run(const struct options *options, const struct inherit *given)
 	struct child_start start = {
 	    .settings = &settings, .parts = -1, .client = given->fds[0], .guest = true};
 	struct segment segment = {.fd = -1};
+	struct signing signing;
 
 	options_child(options, &settings);
 	memcpy(start.peer, given->peer, PEER_LENGTH);
 	sockets_own_name(start.client, start.own);
 	start.tls = given->tls[0] || strcmp(options->tls, "on") == 0;
 	start.signer = -1;
-	if (start.tls && (start.signer = start_signer(options)) < 0)
+	signing_prepare(&signing, options);
+	if (start.tls && (options->cert == NULL || signing_read(&signing) < 0))
 		return EXIT_CONFIG;
 	if (user_become(options->user) < 0)
 		child_turn_away(start.client, start.tls, "The server is not ready.");
+	if (start.tls && !start_signer(&signing, &start))
+		return EXIT_CONFIG;
 	start.hold = enter_instance(&segment, &start.parts, options);
 	if (start.hold < 0) {
 		log_error("no-instance", "peer=%s errno=\"%s\"", start.peer, strerror(errno));

@@ -268,19 +268,21 @@ prepare(struct listener *l, const struct listener_start *start)
 	announce_open(&l->announce, l->options);
 }
 
-/* Before there is anything that would have to be ended if the key is none. */
+/* What only root may read is read before. */
 static int
-open_signing(struct listener *l)
+become_user(struct listener *l)
 {
-	if (!ports_have_tls(&l->ports))
-		return 0;
-	if (l->options->cert == NULL) {
+	bool tls = ports_have_tls(&l->ports);
+
+	if (tls && l->options->cert == NULL) {
 		options_complain("a socket that is called tls needs --cert and --key");
 		return -1;
 	}
-	if (signing_open(&l->signing) < 0)
+	if ((tls && signing_read(&l->signing) < 0) || user_become(l->options->user) < 0 ||
+	    (tls && signing_start(&l->signing) < 0))
 		return -1;
-	listening_watch_signer(l);
+	if (tls)
+		listening_watch_signer(l);
 	return 0;
 }
 
@@ -296,8 +298,7 @@ set_up(struct listener *l, const struct listener_start *start)
 	}
 	if (open_ports(l, start) < 0)
 		return EXIT_CONFIG;
-	/* What only root may read is read before. */
-	if (open_signing(l) < 0 || user_become(l->options->user) < 0)
+	if (become_user(l) < 0)
 		return EXIT_CONFIG;
 	if (open_instance(l, start) < 0)
 		return EXIT_TRY_AGAIN;

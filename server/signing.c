@@ -152,12 +152,17 @@ tell_started(const struct signing *s)
 }
 
 int
-signing_open(struct signing *s)
+signing_read(struct signing *s)
+{
+	s->key = open_files(s->options);
+	return s->key < 0 ? -1 : 0;
+}
+
+int
+signing_start(struct signing *s)
 {
 	const char *why = "no process could be started";
 
-	if ((s->key = open_files(s->options)) < 0)
-		return -1;
 	if (start(s) && (why = await(s)) == NULL) {
 		tell_started(s);
 		return 0;

@@ -35,10 +35,11 @@ void signing_prepare(struct signing *s, const struct options *options);
 bool signing_check(const struct options *options);
 
 /*
- * Read certificate and key, and start a signer.  0, or -1 after it was said what
- * is wrong.
+ * Read certificate and key, as the user who may; then start a signer, as the user
+ * that is served (user.h).  0, or -1 after it was said what is wrong.
  */
-int signing_open(struct signing *s);
+int signing_read(struct signing *s);
+int signing_start(struct signing *s);
 
 /* s->line is readable: the signer is gone. */
 void signing_lost(struct signing *s, uint64_t now_ms);

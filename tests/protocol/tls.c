@@ -476,6 +476,23 @@ Test(tls, no_child_has_a_descriptor_of_the_key_or_of_the_signer_once_it_serves)
 	ws_drop(&w);
 }
 
+Test(tls, the_signer_is_the_user_that_is_served_though_root_alone_may_read_the_key)
+{
+	struct ws w;
+	pid_t pid;
+	char *text;
+
+	if (geteuid() != 0)
+		return;
+	server_start_tls(&s, "ec", (const char *const[]){"--user", "nobody", NULL});
+	ws_open(&w, s.tls_port);
+	cr_assert_eq(server_processes(&s, "signer", &pid, 1), 1);
+	text = run("grep -h ^Uid: /proc/%d/status", (int)pid);
+	cr_assert_null(strstr(text, "\t0\t"), "%s", text);
+	free(text);
+	ws_drop(&w);
+}
+
 /* Certificates that are of no use. */
 
 static int
