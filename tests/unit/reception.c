@@ -1,5 +1,9 @@
 /* The ticker's sockets: what is said there by processes that are no children of ours. */
 #include <criterion/criterion.h>
+#include <sys/wait.h>
+#include <sys/resource.h>
+#include <sys/prctl.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../server/books.h"
+#include "../../server/peer.h"
 #include "../../server/reception.h"
 #include "../../server/registry.h"
 #include "../../shm/clock.h"
@@ -113,4 +118,28 @@ Test(reception, a_listener_that_sends_a_doorbell_leaves_no_descriptor_behind)
 	received = lowest_free(); /* the number that it will have */
 	reception_stranger(&t, theirs);
 	cr_assert_eq(fcntl(received, F_GETFD), -1, "the doorbell is still open");
+}
+
+/* What it said before may be heard when it is dead, and its slot nobody's. */
+Test(reception, child_is_told_from_an_operator_dead_or_alive)
+{
+	const struct rlimit none = {0, 0};
+	struct peer child, self = {.pid = (uint32_t)getpid(), .uid = geteuid()};
+	int ready[2];
+	char byte;
+
+	cr_assert_eq(pipe(ready), 0);
+	if ((child.pid = (uint32_t)fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setrlimit(RLIMIT_NPROC, &none);
+		(void)!write(ready[1], "\n", 1);
+		pause();
+	}
+	child.uid = self.uid;
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	cr_assert(peer_is_caged(&child));
+	kill((pid_t)child.pid, SIGKILL);
+	cr_assert_eq(waitpid((pid_t)child.pid, NULL, 0), (pid_t)child.pid);
+	cr_assert(peer_is_caged(&child));
+	cr_assert_not(peer_is_caged(&self));
 }
