@@ -176,7 +176,7 @@ deps: check-deps ## install what is missing to build and to test (Debian package
 check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) check-deps
 	$(Q)$(MAKE) WERROR=1 all
-	$(Q)$(MAKE) layers format-check docs
+	$(Q)$(MAKE) layers format-check docs model
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
 	$(Q)$(MAKE) WERROR=1 unit protocol protocol-tls hell misbehave deaths kills clients supervise proxies installed bench-smoke
@@ -264,6 +264,10 @@ proxies: all check-deps ## behind nginx and haproxy
 # Criterion itself leaks, and a child ends without freeing: that is not looked for.
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 ROSTERD_SANDBOX=off $(MAKE) FLAVOUR=asan unit protocol
+
+model: check-deps ## the lock, snapshots and mail, checked by spin; mutants, which it rejects (KILLS=2: more)
+	$(call say,MODEL,tests/model)
+	$(Q)tests/model/run $(OUT)/model
 
 moved: ## each counter was moved by some test that has run since `make clean`
 	$(Q)tests/moved $(OUT)/moved
@@ -361,6 +365,6 @@ help: ## this
 	@awk -F ':.*## ' '/^## /{ printf "\n%s\n", substr($$0, 4) } \
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol protocol-tls \
+.PHONY: all model echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol protocol-tls \
 	misbehave hell deaths kills soak clients supervise proxies screenshots asan moved \
 	fuzz fuzzers bench bench-smoke layers format format-check help
