@@ -224,7 +224,7 @@ scheme(const struct signature *s)
 {
 	if (EVP_PKEY_is_a(s->key->public_half, "EC"))
 		return (uint16_t)(s->hash << 8 | 3);
-	return s->pss ? (uint16_t)(0x0800 | s->hash) : (uint16_t)(s->hash << 8 | 1);
+	return (uint16_t)(s->pss ? 0x0800 | s->hash : s->hash << 8 | 1);
 }
 
 /* Blocks, as nothing else is to be done for the client meanwhile, up to SO_RCVTIMEO. */
