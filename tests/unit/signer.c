@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -81,7 +82,8 @@ start_signer(void)
 	fclose(file);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
 	if (fork() == 0) {
-		struct signer_start start = {.key = key, .owner = ends[1], .caged = true};
+		struct signer_start start = {
+		    .key = key, .owner = ends[1], .caged = getenv("ROSTERD_SANDBOX") == NULL};
 
 		close(ends[0]);
 		_exit(signer_run(&start));
