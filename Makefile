@@ -2,7 +2,7 @@
 #
 #   CC       gcc or clang
 #   LINK     static (default: a fork costs half) or dynamic (for packagers)
-#   FLAVOUR  product (default), echo, faults, misbehave, asan, tsan, clang: a folder each in build/
+#   FLAVOUR  product (default), echo, faults, misbehave, relaid, asan, tsan, clang: a folder each in build/
 #   WERROR   1 makes warnings errors (as in CI)
 #   V        1 shows the commands
 
@@ -67,6 +67,8 @@ BASE_FLAGS += -DROSTERD_ECHO
 else ifeq ($(FLAVOUR),faults)
 BASE_FLAGS += -DROSTERD_FAULTS
 SHM += fault
+else ifeq ($(FLAVOUR),relaid)
+BASE_FLAGS += -DROSTERD_RELAID
 else ifeq ($(FLAVOUR),misbehave)
 BASE_FLAGS += -DROSTERD_MISBEHAVE
 else ifeq ($(FLAVOUR),asan)
@@ -191,6 +193,7 @@ unit: check-deps $(OUT)/tests/unit ## each part by itself
 
 protocol: all check-deps $(OUT)/tests/protocol ## the real programs, driven by a client that can send anything
 	$(Q)$(if $(filter asan,$(FLAVOUR)),,$(MAKE) FLAVOUR=echo all)
+	$(Q)$(MAKE) FLAVOUR=relaid all
 	$(call say,TEST,$(OUT)/tests/protocol)
 	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=$(OUT)/rosterd ROSTERD_DUMP=$(OUT)/rosterd-dump \
 	ROSTERD_ECHO=$(if $(filter asan,$(FLAVOUR)),$(OUT),build/echo)/rosterd \

@@ -47,7 +47,12 @@
 #include "ring.h"
 
 #define LAYOUT_MAGIC 0x0a64726574736f72ULL /* "rosterd\n", little endian */
+#ifdef ROSTERD_RELAID
+#define LAYOUT_VERSION \
+	0xffffU /* a build to upgrade to, in tests, that shares no memory with this one */
+#else
 #define LAYOUT_VERSION 7U
+#endif
 #define LAYOUT_PAGE 4096U
 
 #define LAYOUT_CLIENTS_MAX 60000U        /* a slot number fits in 16 bits */

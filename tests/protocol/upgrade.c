@@ -226,3 +226,111 @@ Test(upgrade, nobody_notices_that_the_program_is_replaced)
 	/* With a tick missed it would be two periods; on a busy machine, what it was before. */
 	cr_assert_lt(worst, before > 2 * TICK_MS ? 2 * before : 2 * TICK_MS, "%lld ms", worst);
 }
+
+/* A file of the test's folder, anew. */
+static const char *
+write_file(const char *name, const char *text, mode_t mode)
+{
+	static char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	return path;
+}
+
+Test(upgrade, with_another_layout_the_old_instance_is_left_to_its_clients)
+{
+	struct roster a, b, c;
+	struct ws wa, wb, wc;
+	pid_t ticker;
+
+	server_start(&s, (const char *const[]){"--idle-exit", "2", NULL});
+	roster_open(&a, &wa, s.port);
+	roster_open(&b, &wb, s.port);
+	roster_await(&a, &wa, b.me, true, 3000);
+	cr_assert_eq(server_processes(&s, "ticker", &ticker, 1), 1);
+	install("build/relaid/rosterd");
+	setenv("ROSTERD_DUMP", "build/relaid/rosterd-dump", 1);
+	kill(s.pid, SIGHUP);
+	await_new("listener");
+	await_new("ticker");
+	cr_assert_eq(server_logged(&s, "segment-retired"), 1);
+
+	/* Those who come now are by themselves; those who were there go on. */
+	roster_open(&c, &wc, s.port);
+	cr_assert_eq(roster_count(&c), 1);
+	roster_set(&wa, "{\"x\":1}");
+	roster_await_property(&b, &wb, a.me, "x", "1", 3000);
+	cr_assert_not(roster_has(&b, c.me));
+	/* Also without their ticker: they have a listener of their own to start another. */
+	kill(ticker, SIGKILL);
+	roster_set(&wa, "{\"x\":2}");
+	roster_await_property(&b, &wb, a.me, "x", "2", 5000);
+	cr_assert_eq(count_new("ticker"), 1);
+
+	/* And when they have left nothing is left of what they had. */
+	ws_close(&wa);
+	ws_close(&wb);
+	cr_assert(server_await_processes(&s, "", 3, patience(10000)));
+	cr_assert_eq(count_new(""), 3);
+	roster_set(&wc, "{\"x\":3}");
+	roster_await_property(&c, &wc, c.me, "x", "3", 3000);
+}
+
+/* The version in the metadata that a newcomer is sent. */
+static void
+check_version(const char *wanted)
+{
+	struct ws newcomer;
+	json_t *packet;
+
+	ws_open(&newcomer, s.port);
+	cr_assert_not_null(packet = ws_packet(&newcomer, 3000));
+	cr_assert_str_eq(
+	    json_string_value(json_object_get(json_object_get(packet, "metadata"), "version")),
+	    wanted);
+	json_decref(packet);
+	ws_close(&newcomer);
+}
+
+Test(upgrade, the_configuration_is_read_again_unless_it_is_wrong)
+{
+	const char *path = write_file("conf", "app-version = first\n", 0600);
+	struct roster a;
+	struct ws wa;
+
+	server_start(&s, (const char *const[]){"--config", path, NULL});
+	roster_open(&a, &wa, s.port);
+	check_version("first");
+	write_file("conf", "app-version = second\n", 0600);
+	kill(s.pid, SIGHUP);
+	cr_assert(server_await_log(&s, "ticker-ready", 2, patience(5000)));
+	check_version("second");
+	write_file("conf", "max-clients = many\n", 0600);
+	kill(s.pid, SIGHUP);
+	cr_assert(server_await_log(&s, "upgrade-refused", 1, patience(5000)));
+	check_version("second");
+	roster_set(&wa, "{\"x\":1}");
+	roster_await_property(&a, &wa, a.me, "x", "1", 3000);
+}
+
+Test(upgrade, a_program_that_does_not_start_is_refused)
+{
+	struct roster a;
+	struct ws wa;
+
+	server_start(&s, NULL);
+	roster_open(&a, &wa, s.port);
+	install(write_file("broken", "#!/bin/sh\nexit 3\n", 0755));
+	kill(s.pid, SIGHUP);
+	cr_assert(server_await_log(&s, "upgrade-refused check=3", 1, patience(5000)));
+	unlink(installed);
+	kill(s.pid, SIGHUP);
+	cr_assert(server_await_log(&s, "upgrade-refused check=127", 1, patience(5000)));
+	check_version("DEV");
+	roster_set(&wa, "{\"x\":1}");
+	roster_await_property(&a, &wa, a.me, "x", "1", 3000);
+}
