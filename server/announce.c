@@ -139,12 +139,15 @@ announce_status(struct announce *a, const char *format, ...)
 }
 
 void
-announce_alive(struct announce *a, uint64_t now_ms)
+announce_alive(struct announce *a, uint64_t now_ms, uint32_t clients)
 {
+	char text[64];
+
 	if (now_ms < a->next_ms)
 		return;
 	a->next_ms = now_ms + a->watchdog_ms;
-	notify(a, "WATCHDOG=1");
+	snprintf(text, sizeof(text), "WATCHDOG=1\nSTATUS=%u clients", clients);
+	notify(a, text);
 }
 
 /* By then it may be another listener's. */

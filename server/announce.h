@@ -37,8 +37,8 @@ void announce_stopping(struct announce *a);
 void announce_status(struct announce *a, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A sign of life, if one is due; a->next_ms is when the next one is. */
-void announce_alive(struct announce *a, uint64_t now_ms);
+/* A sign of life with the state, if one is due; a->next_ms is when the next one is. */
+void announce_alive(struct announce *a, uint64_t now_ms, uint32_t clients);
 
 /* The end: the pid file goes. */
 void announce_over(struct announce *a);

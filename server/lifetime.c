@@ -289,7 +289,7 @@ lifetime_turn(struct listener *l, uint64_t now)
 	if (signing_turn(&l->signing, now))
 		listening_watch_signer(l);
 	look_for_clients(l, now);
-	announce_alive(&l->announce, now);
+	announce_alive(&l->announce, now, load_relaxed(&header_of(l)->clients));
 }
 
 static uint64_t
