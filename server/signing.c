@@ -15,7 +15,6 @@
 #include "../shm/clock.h"
 #include "../shm/log.h"
 #include "signer.h"
-#include "user.h"
 
 #define KEY_MAX 65536
 #define READY_MS 10000 /* for a signer to read its key */
@@ -97,8 +96,6 @@ become_signer(const struct signing *s, int owner)
 	if (log_descriptor() >= 0)
 		keep[2] = log_descriptor();
 	child_close_others(keep);
-	if (user_become(s->options->user) < 0)
-		_exit(EXIT_FAILURE);
 	_exit(signer_run(&start));
 }
 
