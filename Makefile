@@ -260,7 +260,7 @@ supervise: all check-deps ## under real supervisors: inetd, xinetd, tcpserver, s
 	$(call say,TEST,tests/supervise)
 	$(Q)tests/supervise/run $(OUT)/rosterd $(TESTS)
 
-proxies: all check-deps ## behind nginx and haproxy
+proxies: all check-deps ## behind nginx, haproxy and hitch
 	$(call say,TEST,tests/proxies)
 	$(Q)tests/proxies/run $(OUT)/rosterd $(OUT)/rosterd-dump
 

@@ -51,6 +51,7 @@ if [ "$1" = check ]; then
 	need ipsvd tcpsvd
 	need nginx-light nginx
 	need haproxy haproxy
+	need hitch hitch
 	need s6 s6-supervise
 	need runit runsv
 	need systemd systemd-socket-activate

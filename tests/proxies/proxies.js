@@ -1,15 +1,23 @@
 /*
- * proxies.js - nginx and haproxy in front of an instance, each way in which they
- * can say who the client is.
+ * proxies.js - nginx, haproxy and hitch in front of an instance, each way in which
+ * they can say who the client is; where they speak TLS, with the files of etc/.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as server from "../clients/server.js";
 import { freePort, until } from "../supervise/supervisors.js";
+
+/* A file of etc/ with these ports and this certificate. */
+const shipped = (file, port, target, folder) =>
+    readFileSync(new URL(`../../etc/${file}`, import.meta.url), "utf8")
+	.replaceAll("127.0.0.1:13372", target)
+	.replaceAll("[127.0.0.1]:13372", target.replace("127.0.0.1", "[127.0.0.1]"))
+	.replace("listen 443", `listen 127.0.0.1:${port}`).replace(/:443\b/, `:${port}`)
+	.replaceAll("/etc/ssl/rosterd", folder).replaceAll("_hitch", "root");
 
 const nginx = (port, target, folder) => ["nginx", ["-e", "stderr", "-p", folder, "-c"], `
 daemon off;
@@ -52,6 +60,24 @@ listen rosterd
 	server one ${target} ${how}
 `];
 
+const nginxTls = (port, target, folder) => ["nginx", ["-e", "stderr", "-p", folder, "-c"], `
+daemon off;
+master_process off;
+pid ${folder}/pid;
+events { worker_connections 256; }
+http {
+	access_log off;
+	client_body_temp_path ${folder}/body;
+	proxy_temp_path ${folder}/proxy;
+	fastcgi_temp_path ${folder}/fastcgi;
+	uwsgi_temp_path ${folder}/uwsgi;
+	scgi_temp_path ${folder}/scgi;
+	${shipped("nginx/rosterd.conf", port, target, folder)}
+}`];
+
+const haproxyTls = (...args) => ["haproxy", ["-db", "-f"], shipped("haproxy/rosterd.cfg", ...args)];
+const hitchTls = (...args) => ["hitch", ["--config"], shipped("hitch/rosterd.conf", ...args)];
+
 /* What is in front, and what the operator says to rosterd about it. */
 export const kinds = {
 	"nginx, X-Forwarded-For": {
@@ -77,7 +103,27 @@ export const kinds = {
 		ports: true, checks: true,
 		options: ["--trust", "127.0.0.1", "--proxy-protocol", "on"],
 	},
+	"nginx with TLS": {
+		configure: nginxTls, tls: true, options: ["--trust", "127.0.0.1/32"],
+	},
+	"haproxy with TLS": {
+		configure: haproxyTls, tls: true, ports: true,
+		options: ["--trust", "127.0.0.1/32", "--proxy-protocol", "on"],
+	},
+	"hitch with TLS": {
+		configure: hitchTls, tls: true, ports: true,
+		options: ["--trust", "127.0.0.1/32", "--proxy-protocol", "on"],
+	},
 };
+
+/* cert.pem, key.pem, and both in one. */
+function certify(folder) {
+	const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+
+	execFileSync("openssl", ["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+	    "-newkey", "rsa:2048", "-keyout", key, "-out", cert], { stdio: "ignore" });
+	writeFileSync(join(folder, "both.pem"), readFileSync(cert) + readFileSync(key));
+}
 
 const listens = (port) => new Promise((resolve) => {
 	const socket = connect(port, "127.0.0.1");
@@ -92,6 +138,8 @@ export async function start(kind, ...options) {
 	    ...kind.unix ? ["--listen", `unix:${path}`] : [], ...options);
 	const port = await freePort();
 	const target = !kind.unix ? `127.0.0.1:${rosterd.port}` : `unix:${path}:`;
+	if (kind.tls)
+		certify(folder);
 	const [program, args, text] = kind.configure(port, target, folder);
 	const file = join(folder, "configuration");
 
@@ -102,12 +150,14 @@ export async function start(kind, ...options) {
 	for (const output of [proxy.stdout, proxy.stderr])
 		output.setEncoding("utf8").on("data", (more) => { said += more; });
 	await until(() => proxy.exitCode !== null || listens(port));
-	if (proxy.exitCode !== null)
+	if (proxy.exitCode !== null) {
+		await rosterd.stop();
 		throw new Error(`${program} ended:\n${said}`);
+	}
 	return {
 		rosterd,
-		url: `ws://127.0.0.1:${port}/`,
-		page: `http://127.0.0.1:${port}/`,
+		url: `${kind.tls ? "wss" : "ws"}://127.0.0.1:${port}/`,
+		page: `${kind.tls ? "https" : "http"}://127.0.0.1:${port}/`,
 		stats: join(folder, "stats"),
 		stop: async () => {
 			proxy.kill("SIGKILL");

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { request } from "node:http";
+import * as http from "node:http";
+import * as https from "node:https";
 import { after, before, describe, test } from "node:test";
 import Ws from "../clients/node_modules/ws/wrapper.mjs";
 import { Checked } from "../supervise/client.js";
@@ -15,7 +16,7 @@ const forged = { "X-Forwarded-For": "203.0.113.66", "Forwarded": "for=203.0.113.
 /* A client at that address. */
 async function open(url, localAddress, headers = {}) {
 	const client = new Checked(url, class extends Ws {
-		constructor(target) { super(target, { localAddress, headers }); }
+		constructor(target) { super(target, { localAddress, headers, rejectUnauthorized: false }); }
 	});
 	await client.ready;
 	return client;
@@ -23,14 +24,16 @@ async function open(url, localAddress, headers = {}) {
 
 /* The status of what is answered to one that is not let in, and a header. */
 const refused = (url, localAddress) => new Promise((resolve, reject) => {
-	new Ws(url, { localAddress })
+	new Ws(url, { localAddress, rejectUnauthorized: false })
 	    .on("unexpected-response", (_, { statusCode, headers }) => resolve([statusCode, headers["retry-after"]]))
 	    .on("open", () => reject(new Error("it was let in")))
 	    .on("error", reject);
 });
 
 const get = (url, localAddress, headers = {}) => new Promise((resolve, reject) => {
-	request(url, { localAddress, headers }, (response) => {
+	const { request } = url.startsWith("https:") ? https : http;
+
+	request(url, { localAddress, headers, rejectUnauthorized: false }, (response) => {
 		response.resume().on("end", () => resolve(response.statusCode));
 	}).on("error", reject).end();
 });
