@@ -119,13 +119,15 @@ const starters = {
 	},
 	"systemd-socket-activate": (s, args) => s.run("systemd-socket-activate",
 	    ["-l", `127.0.0.1:${s.port}`, binary, ...args]),
+	"systemd-socket-activate --fdname=tls": (s, args) => s.run("systemd-socket-activate",
+	    ["--fdname=tls", "-l", `127.0.0.1:${s.port}`, binary, ...args]),
 	"systemd-socket-activate -a": (s, args) => s.run("systemd-socket-activate",
 	    ["-a", "-l", `127.0.0.1:${s.port}`, binary, ...args]),
 	"s6-supervise": (s, args) => service(s, "s6", "s6-supervise", args),
 	runsv: (s, args) => service(s, "runit", "runsv", args),
 };
 
-export const kinds = Object.keys(starters);
+export const kinds = Object.keys(starters).filter((kind) => !kind.endsWith("=tls"));
 
 /* Those where each client's process is started by somebody else than us. */
 export const guestKinds = ["xinetd nowait", "openbsd-inetd nowait", "tcpserver", "tcpsvd",
