@@ -213,6 +213,37 @@ Test(tls, who_is_turned_away_gets_an_alert)
 	ws_drop(&inside);
 }
 
+/*
+ * A record may bring more than there is room for, and then the socket does not say
+ * that there is more: here a close frame, whose 8 bytes are the last of the record.
+ */
+Test(tls, what_is_left_of_a_record_is_not_forgotten)
+{
+	static const char request[] =
+	    "TP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+	static const char packet[] = "{\"to\":\"server\",\"packet\":{\"type\":\"a\",\"a\":1}}";
+	static char record[SSL3_RT_MAX_PLAIN_LENGTH], text[sizeof(record)];
+	size_t used = sizeof(request) - 1, left = sizeof(record) - used - 8;
+	struct ws w;
+	char *answer;
+
+	server_start_tls(&s, "ec", NULL);
+	memcpy(record, request, used);
+	memset(text, ' ', sizeof(text));
+	memcpy(text, packet, sizeof(packet) - 1);
+	cr_assert_eq(ws_make(record + used, WS_FIN | WS_TEXT, text, left - 8), left);
+	cr_assert_eq(ws_make(record + used + left, WS_FIN | WS_CLOSE, "\x03\xe8", 2), 8);
+	ws_connect(&w, s.tls_port);
+	ws_raw_text(&w, "GET / HT");
+	cr_assert_eq(SSL_write(w.tls, record, sizeof(record)), (int)sizeof(record));
+	answer = ws_rest(&w, patience(5000));
+	cr_assert_eq(strncmp(answer, "HTTP/1.1 101 ", 13), 0, "%s", answer);
+	cr_assert_eq(server_counter(&s, "clients", "ignored"), 1);
+	free(answer);
+	ws_drop(&w);
+}
+
 /* More than the socket takes, from a client that reads nothing for a while. */
 Test(tls, what_a_slow_reader_gets_in_the_end_is_whole)
 {
@@ -336,6 +367,30 @@ Test(tls, while_there_is_no_signer_clients_wait)
 	w.tls = secure_connect(w.fd);
 	ws_drop(&w);
 	ws_drop(&old);
+}
+
+/* So many handshakes that even the way to the signer is full: they are turned away. */
+Test(tls, who_is_too_much_for_a_signer_that_is_stuck_is_turned_away)
+{
+	enum { MANY = 400 };
+	static struct ws w[MANY];
+	struct ws good;
+	pid_t signer;
+	int count = 0;
+
+	server_start_tls(&s, "ec",
+	    (const char *const[]){
+		"--max-startups", "2000:1:2000", "--handshake", "60000", NULL});
+	cr_assert_eq(server_processes(&s, "signer", &signer, 1), 1);
+	kill(signer, SIGSTOP);
+	while (count < MANY && server_logged(&s, "no-signer") == 0)
+		connect_plainly(&w[count++]);
+	cr_assert_geq(server_counter(&s, "listener", "tls_refused"), 1);
+	kill(signer, SIGCONT);
+	while (count > 0)
+		ws_drop(&w[--count]);
+	ws_open(&good, s.tls_port);
+	ws_close(&good);
 }
 
 /* The private key. */
