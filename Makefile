@@ -177,12 +177,14 @@ deps: check-deps ## install what is missing to build and to test (Debian package
 
 check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) check-deps
+	$(Q)rm -f $(OUT)/moved
 	$(Q)$(MAKE) WERROR=1 all
 	$(Q)$(MAKE) layers format-check docs model
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
 	$(Q)$(MAKE) WERROR=1 unit protocol protocol-tls hell misbehave deaths kills clients supervise proxies installed bench-smoke
 	$(Q)$(MAKE) WERROR=1 soak T=15
+	$(Q)$(MAKE) moved
 	$(Q)$(MAKE) WERROR=1 asan
 	$(Q)$(MAKE) WERROR=1 fuzz T=2
 	@echo 'All checks passed.'
@@ -272,7 +274,7 @@ model: check-deps ## the lock, snapshots and mail, checked by spin; mutants, whi
 	$(call say,MODEL,tests/model)
 	$(Q)tests/model/run $(OUT)/model
 
-moved: ## each counter was moved by some test that has run since `make clean`
+moved: ## each counter was moved by some test since `make clean` or `make check` began
 	$(Q)tests/moved $(OUT)/moved
 
 fuzz: check-deps ## each fuzzer for T seconds (T=60), ONLY="packet image" for some

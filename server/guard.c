@@ -32,9 +32,8 @@ revive(struct ticker *t)
 void
 guard_look(struct ticker *t, uint64_t now_ms)
 {
-	if (load_relaxed(&t->header->guests) == 0 || t->seated_count == 0 || t->draining ||
-	    t->yielding || books_has_listener(t) || now_ms < t->guard_ms ||
-	    t->start.revive == NULL)
+	if (load_relaxed(&t->header->guests) == 0 || t->draining || t->yielding ||
+	    books_has_listener(t) || now_ms < t->guard_ms || t->start.revive == NULL)
 		return;
 	t->guard_ms = now_ms + GUARD_COME_MS;
 	revive(t);

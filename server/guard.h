@@ -14,7 +14,10 @@
 /* For a listener to come, before one is started: also to a ticker that is new itself. */
 #define GUARD_COME_MS 2000
 
-/* Called at every tick, and at once when a listener is gone. */
+/*
+ * Called at every tick, and at once when a listener is gone.  Also without
+ * clients: to end the instance when nobody comes is the listener's part.
+ */
 void guard_look(struct ticker *t, uint64_t now_ms);
 
 #endif

@@ -98,6 +98,37 @@ for (const kind of ["tcpserver", "xinetd nowait"]) {
 	});
 }
 
+/*
+ * Whatever of an instance is killed, when the last client has gone nothing is
+ * left.  Where nobody is left who could see to that, the next client does.
+ */
+const victims = {
+	"the first client": (s, first) => processes(s.name, `client ${first.token.slice(0, 8)}`),
+	"the listener": (s) => processes(s.name, "listener"),
+	"the ticker": (s) => processes(s.name, "ticker"),
+	"listener and ticker": (s) => [...processes(s.name, "listener"), ...processes(s.name, "ticker")],
+	"all of them": (s) => processes(s.name),
+};
+
+for (const [what, find] of Object.entries(victims)) {
+	test(`${what} killed, and the last client gone: nothing is left`, async () => {
+		const s = await start("tcpserver");
+		await gone(s.name);
+		const first = await open(s.url), second = await open(s.url);
+		await first.sees(second);
+		const pids = find(s, first);
+		assert.ok(pids.length > 0);
+		kill(pids);
+		await until(() => !processes(s.name).some((pid) => pids.includes(pid)));
+		if (what.includes(" and ") || what.startsWith("all"))
+			await (await open(s.url)).close();
+		/* Whoever has lost its process has nothing to close. */
+		await Promise.all([first, second].map((client) => client.close().catch(() => {})));
+		await gone(s.name);
+		await s.stop();
+	});
+}
+
 test("a listener and a server that starts processes share an instance of one name", async () => {
 	const s = await start("tcpserver");
 	const port = await freePort();
