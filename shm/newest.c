@@ -30,8 +30,8 @@ is_bounded(const struct header *h, const struct generation *g, const char **why)
 		return refuse(why, "its parts are longer than its place");
 	length += g->names_length + g->people_length;
 	rows = g->rows - g->at;
-	if (g->rows < g->at || g->rows % 8 != 0 || rows < length || rows > room ||
-	    g->count * sizeof(struct row) > room - rows)
+	if (g->rows < g->at || g->at % 8 != 0 || g->rows % 8 != 0 || rows < length ||
+	    rows > room || g->count * sizeof(struct row) > room - rows)
 		return refuse(why, "its rows are not where they have to be");
 	/* Where a token is looked for there has to be one. */
 	if (g->names_length < LITERAL_LENGTH(SNAPSHOT_NAMES) ||

@@ -150,6 +150,7 @@ DAMAGE(ring_kind, last_change()->kind = 12)
 DAMAGE(ring_slot, last_change()->slot = 70000)
 DAMAGE(marks_beyond, segment_commons(image.header)->dirty[5] = 1)
 DAMAGE(snapshot_beyond, newest()->end = UINT64_MAX)
+DAMAGE(snapshot_askew, newest()->at += 1)
 DAMAGE(snapshot_lengths, newest()->names_length += 7)
 DAMAGE(snapshot_frame_broken, newest_text()[0] = 0)
 DAMAGE(snapshot_text, newest_text()[newest()->changes_length + newest()->head_length +
@@ -214,6 +215,7 @@ static const struct {
     {"ring-slot", ring_slot},
     {"marks", marks_beyond},
     {"snapshot-bounds", snapshot_beyond},
+    {"snapshot-bounds", snapshot_askew},
     {"snapshot-bounds", snapshot_lengths},
     {"snapshot-changes", snapshot_frame_broken},
     {"snapshot-metadata", snapshot_text},
