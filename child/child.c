@@ -36,7 +36,7 @@
 #define RETURN_MAX_MS 1000 /* ... and after a while */
 #define GIVE_UP_MS 60000   /* without a ticker for so long there will be none */
 
-enum source { SOURCE_CLIENT, SOURCE_BELL, SOURCE_LINE, SOURCE_SPAWNER };
+enum source { SOURCE_CLIENT, SOURCE_BELL, SOURCE_LINE, SOURCE_SPAWNER, SOURCE_GUARDIAN };
 
 static struct child self;
 
@@ -125,6 +125,15 @@ watch_bell(struct child *c)
 	epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->seat.bell, &e);
 }
 
+/* It cannot go on: the client may come again. */
+static void
+send_away(struct child *c, const char *reason)
+{
+	if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING)
+		c->in.broken = true;
+	farewell_close_for(c, 1012, reason);
+}
+
 static void
 hear_ticker(struct child *c)
 {
@@ -134,11 +143,7 @@ hear_ticker(struct child *c)
 	case SEAT_PASSED: behind_passed(c); break;
 	case SEAT_DENIED: behind_denied(c, c->seat.retry_s); break;
 	case SEAT_LOST: c->next_return = c->lost_line = clock_ms(); break;
-	case SEAT_EVICTED:
-		if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_ASKING)
-			c->in.broken = true;
-		farewell_close_for(c, 1012, "the server was restarted");
-		break;
+	case SEAT_EVICTED: send_away(c, "the server was restarted"); break;
 	}
 }
 
@@ -166,6 +171,16 @@ watch_spawner(struct child *c)
 
 	if (c->ask.line >= 0)
 		epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->ask.line, &e);
+}
+
+/* A guest's: it dies once. */
+static void
+watch_guardian(struct child *c, int guardian)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u32 = SOURCE_GUARDIAN};
+
+	if (guardian >= 0)
+		epoll_ctl(c->epoll, EPOLL_CTL_ADD, guardian, &e);
 }
 
 static uint64_t
@@ -237,6 +252,7 @@ wait_for_events(struct child *c)
 			if (c->ask.line >= 0)
 				greet_answer(c);
 			break;
+		case SOURCE_GUARDIAN: send_away(c, "its guardian was killed"); break;
 		}
 	}
 }
@@ -352,6 +368,7 @@ set_up(struct child *c, const struct child_start *start)
 	watch_bell(c);
 	watch_line(c);
 	watch_spawner(c);
+	watch_guardian(c, start->guardian);
 	websocket_start(&serve_events, c);
 	c->phase = PHASE_HANDSHAKE;
 	c->phase_deadline = clock_ms() + c->settings->handshake_ms;
@@ -374,8 +391,8 @@ speak_tls(struct child *c, const struct child_start *start)
 static void
 stand_apart(struct child_start *own)
 {
-	int wanted[] = {own->client, own->parts, own->hold, own->signer, websocket_descriptor(),
-	    log_descriptor(), cage_descriptor()};
+	int wanted[] = {own->client, own->parts, own->hold, own->signer, own->guardian,
+	    websocket_descriptor(), log_descriptor(), cage_descriptor()};
 	int keep[sizeof(wanted) / sizeof(wanted[0]) + 1], kept = 0;
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
@@ -387,6 +404,7 @@ stand_apart(struct child_start *own)
 	own->parts = confine_aside(own->parts);
 	own->hold = confine_aside(own->hold);
 	own->signer = confine_aside(own->signer);
+	own->guardian = confine_aside(own->guardian);
 	own->client = confine_client(own->client);
 	confine_standard();
 	confine_schedule();

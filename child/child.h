@@ -65,7 +65,7 @@ struct child_start {
 	int parts;              /* descriptor of the segment, to map two parts writable */
 	int client;             /* the connected socket */
 	int hold;               /* closed when the child has its slot; or -1 */
-	bool guest;             /* no listener has forked it (server/guest.h) */
+	int guardian;           /* a guest's (server/guardian.h): pidfd of it; or -1 */
 	char peer[PEER_LENGTH]; /* its other end, for people: the client, or a proxy */
 	char own[PEER_LENGTH];  /* this end, in the same form; for hooks */
 	bool tls;               /* the client is to speak TLS ... */

@@ -100,7 +100,7 @@ ask(struct seat *s, const struct child_start *start, uint64_t deadline)
 
 	if (connect_line(s) < 0)
 		return SEAT_NO_TICKER;
-	if (say(s, start->guest ? REGISTER_GUEST : REGISTER_CHILD, start->peer) == 0) {
+	if (say(s, start->guardian >= 0 ? REGISTER_GUEST : REGISTER_CHILD, start->peer) == 0) {
 		FAULT("seat.hello");
 		while ((now = clock_ms()) < deadline) {
 			struct pollfd p = {.fd = s->line, .events = POLLIN};

@@ -4,7 +4,7 @@
  * A listener has a supervisor that starts it again.  One that a guest started
  * (guest.h) has none, and its clients' processes, being caged, cannot start
  * another.  So the two look after each other: the listener starts the ticker
- * again, and the ticker the listener.
+ * again, and the ticker the listener.  Where both die there are guardians (guardian.h).
  */
 #ifndef SERVER_GUARD_H
 #define SERVER_GUARD_H

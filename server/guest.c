@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../shm/log.h"
-#include "../shm/register.h"
+#include "guardian.h"
 #include "host.h"
 #include "latch.h"
 #include "signing.h"
@@ -15,23 +14,6 @@
 #include "user.h"
 
 #define PATIENCE_MS 10000 /* for others who begin or end an instance */
-
-/* Is there anybody behind the segment's door?  A listener at least, that has a ticker soon. */
-static bool
-is_alive(const struct header *header, const char *name)
-{
-	struct sockaddr_un address;
-	socklen_t length = register_address(&address, name, header->door);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool alive;
-
-	if (fd < 0)
-		return false;
-	/* A full queue is one that somebody is about to empty. */
-	alive = connect(fd, (struct sockaddr *)&address, length) == 0 || errno == EAGAIN;
-	close(fd);
-	return alive;
-}
 
 /* The instance, if there is one: its segment, and a descriptor to map parts of it. */
 static bool
@@ -42,7 +24,7 @@ find_instance(struct segment *s, int *parts, const char *name)
 	if (segment_open(s, name, false, &why) < 0)
 		return false;
 	*parts = segment_open_parts(s, name);
-	if (*parts >= 0 && is_alive(s->header, name)) {
+	if (*parts >= 0 && host_is_there(s->header, name)) {
 		segment_close_fd(s);
 		return true;
 	}
@@ -95,7 +77,7 @@ guest_run(const struct options *options, const struct inherit *given)
 {
 	struct child_settings settings;
 	struct child_start start = {
-	    .settings = &settings, .parts = -1, .client = given->fds[0], .guest = true};
+	    .settings = &settings, .parts = -1, .client = given->fds[0], .guardian = -1};
 	struct segment segment = {.fd = -1};
 	struct signing signing;
 
@@ -117,6 +99,11 @@ guest_run(const struct options *options, const struct inherit *given)
 		child_turn_away(start.client, start.tls, "The server is not ready.");
 	}
 	start.header = segment.header;
+	/* Before memory is filled that it has no use for. */
+	if ((start.guardian = guardian_start(options, &segment, start.parts)) < 0) {
+		log_error("no-guardian", "peer=%s errno=\"%s\"", start.peer, strerror(errno));
+		child_turn_away(start.client, start.tls, "The server is not ready.");
+	}
 	spawn_limit(&settings, start.header);
 	if (child_prepare(&settings) < 0)
 		return EXIT_SYSTEM;

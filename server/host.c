@@ -6,15 +6,33 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../child/child.h"
 #include "../shm/log.h"
+#include "../shm/register.h"
 #include "instance.h"
 #include "listener.h"
 
 #define READY_MS 10000
+
+bool
+host_is_there(const struct header *header, const char *name)
+{
+	struct sockaddr_un address;
+	socklen_t length = register_address(&address, name, header->door);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool alive;
+
+	if (fd < 0)
+		return false;
+	/* A full queue is one that somebody is about to empty. */
+	alive = connect(fd, (struct sockaddr *)&address, length) == 0 || errno == EAGAIN;
+	close(fd);
+	return alive;
+}
 
 /* Nothing of whoever forked it: no signal that he ignores, no directory, no terminal. */
 static void

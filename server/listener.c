@@ -125,6 +125,7 @@ serve_connection(struct listener *l, int client, bool tls,
 	    .parts = l->keeper.parts,
 	    .client = client,
 	    .hold = -1,
+	    .guardian = -1,
 	    .tls = tls,
 	    .signer = -1,
 	};

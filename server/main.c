@@ -14,7 +14,9 @@
  *	signing.c	keeps the signer going (signer.c), which alone has the
  *			private key for TLS
  *	guest.c		serves the client that it was given; the first one
- *			starts a listener that has no sockets (host.c)
+ *			starts a listener that has no sockets (host.c), and
+ *			each a process that does so if there is none any more
+ *			(guardian.c)
  *	ticker.c	the process that owns the truth (see ticker.h)
  *	../child/	the process that serves one client (see child.h)
  *	../shm/		what they share (see layout.h)

@@ -2,12 +2,18 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { open } from "./client.js";
-import { files, freePort, gone, processes, start, until } from "./supervisors.js";
+import { files, freePort, gone, pause, processes, start, until } from "./supervisors.js";
 
-const kill = (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL"));
+const kill = (pids) => pids.forEach((pid) => {
+	try {
+		process.kill(pid, "SIGKILL");
+	} catch { /* it has ended with another one */ }
+});
 const only = async (name, title) => (await until(() => {
 	const pids = processes(name, title);
 	return pids.length === 1 && pids;
@@ -18,6 +24,18 @@ const next = (name, title, before, ms = 2000) => until(() => {
 	const [pid] = processes(name, title);
 	return pid && pid !== before && pid;
 }, ms, `a new ${title} of ${name}`);
+
+/* Processes of an instance, and of a client. */
+const keepers = (s) => [...processes(s.name, "listener"), ...processes(s.name, "ticker")];
+const own = (s, client) => processes(s.name, `client ${client.token.slice(0, 8)}`)[0];
+const guardian = (s, client) => processes(s.name, `guardian of ${own(s, client)}`)[0];
+
+/* Its sockets but for the log. */
+const sockets = (pid) => readdirSync(`/proc/${pid}/fd`).filter((fd) => fd !== "2")
+    .map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)).filter((link) => link.startsWith("socket:"));
+
+/* Numbers from 0 to 1, the same ones for the same seed. */
+const random = (seed) => () => (seed = seed * 16807 % 2147483647) / 2147483647;
 
 for (const kind of ["tcpserver", "xinetd nowait"]) {
 	describe(`under ${kind}`, () => {
@@ -69,23 +87,50 @@ for (const kind of ["tcpserver", "xinetd nowait"]) {
 			await well();
 		});
 
-		test("both are killed at once: the next client starts both", async () => {
-			kill([...processes(s.name, "listener"), ...processes(s.name, "ticker")]);
-			const c = await open(s.url);
+		test("both are killed at once: both have successors within 2 s, clients notice nothing", async () => {
+			for (let i = 0; i < 3; i++) {
+				const keepers = [await only(s.name, "listener"), await only(s.name, "ticker")];
 
-			await c.sees(a);
-			await a.sees(c, 5000);
-			await well();
-			const { token } = c;
+				kill(keepers);
+				await next(s.name, "ticker", keepers[1]);
+				assert.ok(await well() <= 2000);
+				await only(s.name, "listener");
+			}
+			/* Nothing that anybody has said is lost. */
+			const c = await open(s.url), { token } = c;
+
+			await c.sees(b);
+			assert.deepEqual(c.metadata.properties[b.token], { n });
 			await c.close();
 			await a.misses(token);
 		});
 
-		test("a client's process is killed: it is gone for the others", async () => {
+		test("a guardian is killed: its client is told to come again, others notice nothing", async () => {
 			const c = await open(s.url), { token } = c;
 
 			await a.sees(c);
-			kill(processes(s.name, `client ${token.slice(0, 8)}`));
+			kill([guardian(s, c)]);
+			assert.equal((await c.closed).code, 1012);
+			await a.misses(token);
+			await well();
+		});
+
+		test("a guardian is told to end: it goes on, and so does its client", async () => {
+			for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"])
+				process.kill(guardian(s, b), signal);
+			await well();
+			assert.ok(guardian(s, b));
+		});
+
+		test("a client's process is killed: it is gone, for itself and for the others", async () => {
+			const c = await open(s.url), { token } = c;
+
+			await a.sees(c);
+			assert.ok(sockets(own(s, c)).length > 0);
+			for (const socket of sockets(own(s, c)))
+				assert.ok(!sockets(guardian(s, c)).includes(socket));
+			kill([own(s, c)]);
+			assert.equal((await c.closed).code, 1006);
 			await a.misses(token);
 		});
 
@@ -100,13 +145,19 @@ for (const kind of ["tcpserver", "xinetd nowait"]) {
 
 /*
  * Whatever of an instance is killed, when the last client has gone nothing is
- * left.  Where nobody is left who could see to that, the next client does.
+ * left.  Only where nobody is left who could see to that, the next client does.
  */
 const victims = {
-	"the first client": (s, first) => processes(s.name, `client ${first.token.slice(0, 8)}`),
-	"the listener": (s) => processes(s.name, "listener"),
+	"a client": (s, first) => [own(s, first)],
+	"listener and a client": (s, first) => [own(s, first), ...processes(s.name, "listener")],
 	"the ticker": (s) => processes(s.name, "ticker"),
-	"listener and ticker": (s) => [...processes(s.name, "listener"), ...processes(s.name, "ticker")],
+	"listener and ticker": keepers,
+	"listener, ticker and a guardian": (s, first) => [...keepers(s), guardian(s, first)],
+	"listener, ticker and a client": (s, first) => [own(s, first), ...keepers(s)],
+	"listener, ticker and all clients": (s) => [...processes(s.name, "client"), ...keepers(s)],
+	"all but a guardian": (s, first) =>
+	    processes(s.name).filter((pid) => pid !== guardian(s, first)),
+	"all guardians": (s) => processes(s.name, "guardian"),
 	"all of them": (s) => processes(s.name),
 };
 
@@ -120,7 +171,7 @@ for (const [what, find] of Object.entries(victims)) {
 		assert.ok(pids.length > 0);
 		kill(pids);
 		await until(() => !processes(s.name).some((pid) => pids.includes(pid)));
-		if (what.includes(" and ") || what.startsWith("all"))
+		if (what === "all of them")
 			await (await open(s.url)).close();
 		/* Whoever has lost its process has nothing to close. */
 		await Promise.all([first, second].map((client) => client.close().catch(() => {})));
@@ -128,6 +179,89 @@ for (const [what, find] of Object.entries(victims)) {
 		await s.stop();
 	});
 }
+
+test("some of all, and again, killed at random, and the last client gone: nothing is left", async () => {
+	const seed = Number(process.env.ROSTERD_SEED ?? Date.now() % 1e9), dice = random(seed);
+
+	for (let round = 0; round < 6; round++) {
+		const s = await start("tcpserver");
+		const all = await Promise.all(Array.from({ length: 4 }, () => open(s.url)));
+		/* One client, and so its guardian, has to be there to the end. */
+		const last = all[0];
+		await last.until(() => last.metadata.indexes.length === all.length, 10000);
+		const spared = [own(s, last), guardian(s, last)];
+
+		for (let i = 0; i < 4; i++) {
+			kill(processes(s.name).filter((pid) => !spared.includes(pid) && dice() < 0.6));
+			await pause(dice() * 400);
+		}
+		kill(keepers(s));
+		await Promise.all(all.map((client) => client.close().catch(() => {})));
+		await gone(s.name).catch((error) => {
+			throw new Error(`ROSTERD_SEED=${seed}, round ${round}: ${error.message}`);
+		});
+		await s.stop();
+	}
+});
+
+test("the supervisor ends: clients stay, whatever is killed", async () => {
+	const s = await start("tcpserver");
+	const a = await open(s.url), b = await open(s.url);
+
+	await a.sees(b);
+	s.child.kill("SIGTERM");
+	await s.ended;
+	const [, ticker] = keepers(s);
+	kill(keepers(s));
+	await next(s.name, "ticker", ticker);
+	b.set({ n: 1 });
+	await a.until(() => a.metadata.properties[b.token]?.n === 1);
+	await Promise.all([a.close(), b.close()]);
+	await gone(s.name);
+	await s.stop();
+});
+
+test("a listener for guests is told to end: all go, and nobody starts another", async () => {
+	const s = await start("tcpserver");
+	const all = [await open(s.url), await open(s.url)];
+
+	await all[0].sees(all[1]);
+	const started = s.log.split(" ticker-started ").length;
+	process.kill(await only(s.name, "listener"), "SIGTERM");
+	for (const client of all)
+		assert.equal((await client.closed).code, 1001);
+	await gone(s.name);
+	assert.equal(s.log.split(" ticker-started ").length, started);
+	await s.stop();
+});
+
+test("successors are the user that was asked for, and run the operator's programs", async () => {
+	const program = join(mkdtempSync("/tmp/supervise-hook-"), "hook");
+	writeFileSync(program, "#!/bin/sh\necho \"{\\\"auth.uid\\\":$(id -u)}\"\n");
+	chmodSync(program, 0o755);
+	chmodSync(dirname(program), 0o755);
+	const s = await start("tcpserver", "--user", "nobody", "--on-connect", program);
+	const nobody = (pid) => /^Uid:\t65534\t65534\t/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+	const a = await open(s.url);
+
+	for (let i = 0; i < 2; i++) {
+		const victims = [...keepers(s), ...processes(s.name, "spawner")], [, ticker] = victims;
+
+		assert.equal(victims.length, 3);
+		assert.ok([...victims, guardian(s, a)].every(nobody));
+		kill(victims);
+		await next(s.name, "ticker", ticker);
+		await next(s.name, "spawner", victims[2]);
+		const b = await open(s.url);
+		await a.sees(b);
+		await a.until(() => a.metadata.properties[b.token]?.["auth.uid"] === 65534);
+		await b.close();
+	}
+	await a.close();
+	await gone(s.name);
+	await s.stop();
+	rmSync(dirname(program), { recursive: true });
+});
 
 test("a listener and a server that starts processes share an instance of one name", async () => {
 	const s = await start("tcpserver");
@@ -174,14 +308,23 @@ for (const kind of ["xinetd nowait", "openbsd-inetd nowait"]) {
 	});
 }
 
-test("sixteen clients that come at once to nothing start one instance", async () => {
+test("twenty clients that come at once to nothing start one instance, and keep one", async () => {
 	const s = await start("tcpserver");
+	const meet = () => Promise.all(all.map((c) => c.until(() => c.metadata.indexes.length === 20, 10000)));
 
 	await gone(s.name);
-	const all = await Promise.all(Array.from({ length: 16 }, () => open(s.url)));
-	await Promise.all(all.map((c) => c.until(() => c.metadata.indexes.length === 16, 10000)));
-	assert.equal(processes(s.name, "listener").length, 1);
-	assert.equal(processes(s.name, "ticker").length, 1);
+	const all = await Promise.all(Array.from({ length: 20 }, () => open(s.url)));
+	await meet();
+	assert.equal(processes(s.name, "guardian").length, 20);
+	for (let i = 0; i < 3; i++) {
+		const before = [await only(s.name, "listener"), await only(s.name, "ticker")];
+		const ticks = all.map((c) => c.ticks);
+		kill(before);
+		await next(s.name, "ticker", before[1]);
+		all[i].set({ i });
+		await Promise.all(all.map((c, at) => c.until(() => c.ticks > ticks[at])));
+		await meet();
+	}
 	await Promise.all(all.map((c) => c.close()));
 	await gone(s.name);
 	await s.stop();

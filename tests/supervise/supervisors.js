@@ -37,15 +37,18 @@ export async function freePort() {
 	return port;
 }
 
-/* What is left of an instance: processes that have its segment mapped, by title; and files. */
+/*
+ * What is left of an instance: processes that have its segment mapped, by title or
+ * its beginning (a number in it is whole); and files.
+ */
 export function processes(name, title = "") {
-	const found = [];
+	const found = [], begin = new RegExp(`^rosterd: ${title}(?!\\d)`);
 
 	for (const pid of readdirSync("/proc").filter((n) => /^\d+$/.test(n))) {
 		try {
 			if (!readFileSync(`/proc/${pid}/maps`, "latin1").match(`/dev/shm/rosterd\\.${name}( |\\n)`))
 				continue;
-			if (readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith(`rosterd: ${title}`))
+			if (begin.test(readFileSync(`/proc/${pid}/cmdline`, "latin1")))
 				found.push(Number(pid));
 		} catch { /* it ended while we looked */ }
 	}
