@@ -98,6 +98,7 @@ ifeq ($(LINK),static)
 # The libraries mention name services, which this program never asks, and about
 # which the linker warns in every static link: -w is for that alone.
 LINK_PRODUCT := $(LINK_FLAGS) -static -Wl,-w
+LAYOUT := -Wl,-T,child/written.ld
 LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
 else
 LINK_PRODUCT := $(LINK_FLAGS)
@@ -118,9 +119,9 @@ endif
 
 all: build-deps $(OUT)/rosterd $(OUT)/rosterd-dump ## both programs, in build/
 
-$(OUT)/rosterd: $(call objects,server,main) $(ROOMS)
+$(OUT)/rosterd: $(call objects,server,main) $(ROOMS) child/written.ld
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LINK_PRODUCT) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LINK_PRODUCT) $(LAYOUT) -o $@ $(filter %.o,$^) $(LIBS)
 
 $(OUT)/rosterd-dump: $(call objects,shm,$(DUMP)) $(SHARED)
 	$(call say,LINK,$@)

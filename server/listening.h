@@ -40,8 +40,6 @@ struct listener {
 	struct keeper keeper;
 	struct hooks hooks;
 	struct signing signing;
-	struct spawn_counts children;
-	struct admission admission;
 	struct ports ports;
 	struct announce announce;
 	struct upgrade upgrade;
@@ -61,6 +59,10 @@ struct listener {
 	uint64_t idle_for_ms; /* end after so long without clients */
 	uint64_t idle_ms;     /* look whether anybody is there */
 	uint64_t over_ms;     /* draining or leaving: end, whatever is left */
+
+	/* Written at each fork, and so next to what a child writes (../child/written.ld). */
+	struct spawn_counts children;
+	struct admission admission;
 };
 
 /* Watch a descriptor for input. */
