@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libwebsockets.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 
 #define READ_SIZE 4096   /* bytes that the engine takes at a time */
 #define HEADER_SIZE 1024 /* for the request that request_upgrade() writes */
+#define ROOM_SIZE 16384  /* bytes that the engine needs for one client who is well-behaved */
 
 static struct {
 	struct lws_context *context;
@@ -31,6 +33,63 @@ static struct {
 	uint16_t close_code;
 	char close_reason[124];
 } engine = {.fd = -1};
+
+/*
+ * The engine's memory lies together, in the order in which it asks for it: of the heap,
+ * where the listener's lies in between, a child would write three pages more, each of
+ * which has to be copied then.  Nothing is taken back: it needs it all for as long as
+ * it has its only connection.  What does not fit comes from the heap.
+ */
+static struct {
+	size_t used;
+	_Alignas(16) char bytes[ROOM_SIZE];
+} room;
+
+static bool
+in_room(const void *memory)
+{
+	return (const char *)memory >= room.bytes &&
+	       (const char *)memory < room.bytes + ROOM_SIZE;
+}
+
+static void *
+take_room(size_t size)
+{
+	void *memory = room.bytes + room.used;
+
+	size = (size + 15) & ~(size_t)15;
+	if (size > ROOM_SIZE - room.used)
+		return NULL;
+	room.used += size;
+	return memory;
+}
+
+/* realloc(3) for the engine; a size of 0 gives back. */
+static void *
+allocate(void *old, size_t size, const char *what)
+{
+	void *memory = NULL;
+
+	(void)what;
+	if (size == 0) {
+		if (!in_room(old))
+			free(old);
+		return NULL;
+	}
+	if (old != NULL && !in_room(old))
+		return realloc(old, size);
+	if (size <= ROOM_SIZE)
+		memory = take_room(size);
+	if (memory == NULL)
+		memory = malloc(size);
+	if (memory != NULL && old != NULL) {
+		/* How much there was nobody knows; it ended with the room at the latest. */
+		size_t most = (size_t)(room.bytes + ROOM_SIZE - (const char *)old);
+
+		memcpy(memory, old, size < most ? size : most);
+	}
+	return memory;
+}
 
 /* All three are the C library's but for the engine's own descriptor. */
 
@@ -186,6 +245,7 @@ websocket_prepare(void)
 	struct lws_vhost *vhost;
 
 	lws_set_log_level(LLL_ERR, no_log);
+	lws_set_allocator(allocate);
 	if ((engine.context = lws_create_context(&info)) == NULL)
 		return -1;
 	/* What it wants to do at first it may do now, and not in each child. */
