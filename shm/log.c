@@ -76,6 +76,11 @@ void
 log_open(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	/*
+	 * Or the first line with a time would read the zone's file.  A child may open
+	 * none, and would write a page more of its memory.
+	 */
+	tzset();
 	if (self.fd == STDERR_FILENO && is_journal())
 		self.form = FORM_JOURNAL;
 }
@@ -106,8 +111,6 @@ connect_syslog(void)
 void
 log_to_syslog(const char *path)
 {
-	/* The time in its lines is local: read the zone while files may be opened. */
-	tzset();
 	self.form = FORM_SYSLOG;
 	self.syslog.sun_family = AF_UNIX;
 	snprintf(self.syslog.sun_path, sizeof(self.syslog.sun_path), "%s", path);
@@ -123,8 +126,6 @@ log_descriptor(void)
 void
 log_seal(void)
 {
-	/* The first line would read the time zone's file, if none was written yet. */
-	tzset();
 	self.sealed = true;
 	self.pid = getpid();
 }
