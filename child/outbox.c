@@ -42,7 +42,7 @@ text_length(const struct packet *p)
 static struct mail_record *
 reserve(struct seat *s, uint32_t size, uint64_t *next)
 {
-	struct mail_ring ring = segment_outbox(s->header, s->slot);
+	struct mail_ring ring = segment_own_outbox(s->header, s->self);
 	uint64_t head = load_relaxed(&s->self->outbox_head);
 	struct mail_record *r;
 

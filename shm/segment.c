@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include "clock.h"
 
 #define SHM_NAME_MAX (SEGMENT_NAME_MAX + 16)
+#define VDSO_ROOM 65536 /* bytes: more than the vDSO has on any machine */
 
 bool
 segment_name_good(const char *name)
@@ -33,10 +35,23 @@ shm_name(char out[SHM_NAME_MAX], const char *name)
 	snprintf(out, SHM_NAME_MAX, "/rosterd.%s", name);
 }
 
+/*
+ * Right above the kernel's own pages, which every process uses: what a child touches of
+ * the segment then needs one or two page tables less than where mmap(2) would put it, a
+ * segment's length below.  A wish: who has something there gets another place.
+ */
+static void *
+good_place(void)
+{
+	uintptr_t vdso = getauxval(AT_SYSINFO_EHDR);
+
+	return vdso == 0 ? NULL : (void *)(vdso + VDSO_ROOM);
+}
+
 static int
 map(struct segment *s, uint64_t size, int protection)
 {
-	void *at = mmap(NULL, size, protection, MAP_SHARED, s->fd, 0);
+	void *at = mmap(good_place(), size, protection, MAP_SHARED, s->fd, 0);
 
 	if (at == MAP_FAILED)
 		return -1;
@@ -246,25 +261,20 @@ segment_release(const struct segment *s, uint64_t at, uint64_t size)
 	    s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)size);
 }
 
-static int
-map_over(struct header *header, int fd, uint64_t at, uint64_t size)
-{
-	void *where = (char *)header + at;
-
-	if (mmap(where, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)at) ==
-	    MAP_FAILED)
-		return -1;
-	return 0;
-}
-
-int
+struct slot *
 segment_map_child(struct header *header, int fd, uint32_t slot)
 {
 	const struct layout *l = &header->layout;
+	const int writable = PROT_READ | PROT_WRITE;
+	void *commons = (char *)header + l->commons;
+	off_t at = (off_t)(l->slots + slot * l->slot_size);
+	void *own;
 
-	if (map_over(header, fd, l->commons, l->commons_size) < 0)
-		return -1;
-	return map_over(header, fd, l->slots + slot * l->slot_size, l->slot_size);
+	if (mmap(commons, l->commons_size, writable, MAP_SHARED | MAP_FIXED, fd,
+		(off_t)l->commons) == MAP_FAILED)
+		return NULL;
+	own = mmap(NULL, l->slot_size, writable, MAP_SHARED, fd, at);
+	return own != MAP_FAILED ? own : NULL;
 }
 
 /*
@@ -330,12 +340,17 @@ segment_inbox(const struct header *h, uint32_t slot)
 }
 
 struct mail_ring
+segment_own_outbox(const struct header *h, struct slot *own)
+{
+	uint64_t at = SLOT_HEAD_SIZE + 2 * h->layout.buffer_size;
+
+	return (struct mail_ring){(char *)own + at, h->layout.outbox_size};
+}
+
+struct mail_ring
 segment_outbox(const struct header *h, uint32_t slot)
 {
-	uint64_t at = h->layout.slots + slot * h->layout.slot_size + SLOT_HEAD_SIZE +
-		      2 * h->layout.buffer_size;
-
-	return (struct mail_ring){part(h, at), h->layout.outbox_size};
+	return segment_own_outbox(h, segment_slot(h, slot));
 }
 
 const char *

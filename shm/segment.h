@@ -77,10 +77,14 @@ int segment_map_fd(struct segment *s, int fd, const char **why);
 void segment_release(const struct segment *s, uint64_t at, uint64_t size);
 
 /*
- * Let this process write to its slot and to the commons of a segment that is
- * mapped to be read, by mapping these two over it from fd.  0, or -1 and errno.
+ * Let this process write to its slot and to the commons of a segment that is mapped to
+ * be read, by mapping the commons over it from fd, and the slot a second time.  The
+ * slot; or NULL and errno.
+ *
+ * Where a slot stands in the segment nothing else is that a child touches, and it would
+ * have page tables there for itself: two pages a client.
  */
-int segment_map_child(struct header *header, int fd, uint32_t slot);
+struct slot *segment_map_child(struct header *header, int fd, uint32_t slot);
 
 /* Where things are. */
 struct front *segment_front(const struct header *h);
@@ -92,6 +96,9 @@ struct slot *segment_slot(const struct header *h, uint32_t slot);
 struct mail_ring segment_log(const struct header *h);
 struct mail_ring segment_inbox(const struct header *h, uint32_t slot);
 struct mail_ring segment_outbox(const struct header *h, uint32_t slot);
+
+/* The same of a slot that segment_map_child() has mapped. */
+struct mail_ring segment_own_outbox(const struct header *h, struct slot *own);
 
 /*
  * The client's address: what a trusted proxy has told, else the socket's other

@@ -252,7 +252,7 @@ fill_outbox(const struct mail_ring *ring)
 static void
 post_to_nobody(struct child *c, numbers n)
 {
-	struct mail_ring ring = segment_outbox(c->seat.header, c->seat.slot);
+	struct mail_ring ring = segment_own_outbox(c->seat.header, c->seat.self);
 	const _Atomic uint64_t *tail = &c->seat.mailbox->outbox_tail;
 
 	/* Nobody has posted yet: the ring begins at its beginning. */

@@ -103,7 +103,7 @@ publish_restless(struct child *c, numbers n)
 static struct mail_record *
 place(struct child *c, uint32_t size, uint64_t *next)
 {
-	struct mail_ring ring = segment_outbox(c->seat.header, c->seat.slot);
+	struct mail_ring ring = segment_own_outbox(c->seat.header, c->seat.self);
 
 	return mail_reserve(&ring, load_relaxed(&c->seat.self->outbox_head),
 	    load_acquire(&c->seat.mailbox->outbox_tail), size, next);
