@@ -98,7 +98,7 @@ ifeq ($(LINK),static)
 # The libraries mention name services, which this program never asks, and about
 # which the linker warns in every static link: -w is for that alone.
 LINK_PRODUCT := $(LINK_FLAGS) -static -Wl,-w
-LAYOUT := -Wl,-T,child/written.ld
+LAYOUT := -Wl,-T,child/pages.ld
 LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
 else
 LINK_PRODUCT := $(LINK_FLAGS)
@@ -119,7 +119,7 @@ endif
 
 all: build-deps $(OUT)/rosterd $(OUT)/rosterd-dump ## both programs, in build/
 
-$(OUT)/rosterd: $(call objects,server,main) $(ROOMS) child/written.ld
+$(OUT)/rosterd: $(call objects,server,main) $(ROOMS) child/pages.ld
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LINK_PRODUCT) $(LAYOUT) -o $@ $(filter %.o,$^) $(LIBS)
 

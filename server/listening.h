@@ -60,7 +60,7 @@ struct listener {
 	uint64_t idle_ms;     /* look whether anybody is there */
 	uint64_t over_ms;     /* draining or leaving: end, whatever is left */
 
-	/* Written at each fork, and so next to what a child writes (../child/written.ld). */
+	/* Written at each fork, and so next to what a child writes (../child/pages.ld). */
 	struct spawn_counts children;
 	struct admission admission;
 };
