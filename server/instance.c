@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -82,7 +83,7 @@ static int
 begin(struct keeper *k, uint64_t deadline)
 {
 	do {
-		if (keeper_restart(k) == 0 && keeper_await(k, deadline))
+		if (keeper_restart(k) == 0 && keeper_await(k, -1, deadline))
 			return 0;
 		poll(NULL, 0, LOOK_MS);
 	} while (clock_ms() < deadline);
@@ -97,7 +98,7 @@ find_ticker(struct keeper *k, uint64_t deadline)
 	if (keeper_connect(k) < 0)
 		return false;
 	log_info("ticker-found", "name=%s", k->options->name);
-	return keeper_await(k, deadline);
+	return keeper_await(k, -1, deadline);
 }
 
 /*
@@ -172,6 +173,26 @@ retire(struct keeper *k, const struct instance_bequest *b)
 	return result;
 }
 
+/*
+ * Does the ticker answer whose bequest we have?  It may have been killed right after
+ * the listener before us: then our connection stays in the queue of a socket that is
+ * our own, and says nothing.
+ */
+static bool
+answers(struct keeper *k)
+{
+	int ticker;
+	bool ready;
+
+	if (keeper_connect(k) < 0)
+		return false;
+	ticker = pidfd_open((pid_t)load_relaxed(&k->segment.header->ticker_pid), 0);
+	ready = ticker >= 0 && keeper_await(k, ticker, clock_ms() + READY_MS);
+	if (ticker >= 0)
+		close(ticker);
+	return ready;
+}
+
 int
 instance_take_over(struct keeper *k, const struct instance_bequest *b, bool *retired)
 {
@@ -190,7 +211,7 @@ instance_take_over(struct keeper *k, const struct instance_bequest *b, bool *ret
 		result = retire(k, b);
 	} else {
 		k->door = k->segment.header->door;
-		if (keeper_connect(k) < 0 || !keeper_await(k, clock_ms() + READY_MS))
+		if (!answers(k))
 			result = begin(k, clock_ms() + READY_MS);
 	}
 	/* Only now: a ticker is never without a listener. */

@@ -115,15 +115,18 @@ ticker_has_ended(struct keeper *k)
 }
 
 bool
-keeper_await(struct keeper *k, uint64_t deadline)
+keeper_await(struct keeper *k, int ticker, uint64_t deadline)
 {
 	struct register_message m;
 
 	while (k->line >= 0 && !ticker_has_ended(k) && clock_ms() < deadline) {
-		struct pollfd p = {.fd = k->line, .events = POLLIN};
+		struct pollfd p[] = {
+		    {.fd = k->line, .events = POLLIN}, {.fd = ticker, .events = POLLIN}};
 
-		if (poll(&p, 1, LOOK_MS) <= 0)
+		if (poll(p, 2, LOOK_MS) <= 0)
 			continue;
+		if (p[0].revents == 0)
+			return false;
 		switch (keeper_hear(k, &m)) {
 		case KEEPER_READY: return true;
 		case KEEPER_BAD: return false;

@@ -38,8 +38,12 @@ void keeper_prepare(struct keeper *k, const struct options *options, books_reviv
 /* Connect to the registration socket and say that we are a listener.  0, or -1 and errno. */
 int keeper_connect(struct keeper *k);
 
-/* Wait for the ticker to be ready, at start, when there is nothing else to do. */
-bool keeper_await(struct keeper *k, uint64_t deadline_ms);
+/*
+ * Wait for the ticker to be ready, at start, when there is nothing else to do.  One
+ * that is no child of ours may be given as a pidfd: then it is not waited for when it
+ * is dead; or -1.
+ */
+bool keeper_await(struct keeper *k, int ticker, uint64_t deadline_ms);
 
 /* The segment is not the one that is wanted. */
 void keeper_forget(struct keeper *k);

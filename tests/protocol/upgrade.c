@@ -221,7 +221,9 @@ Test(upgrade, nobody_notices_that_the_program_is_replaced)
 	}
 	cr_assert_eq(kill(s.pid, 0), 0, "it is the same process");
 	cr_assert_eq(server_counter(&s, "listener", "fork_failed"), 0);
-	cr_assert_eq(server_counter(&s, "ticker", "returned"), clients, "all know the new one");
+	/* And whoever of the others was just there. */
+	cr_assert_geq(
+	    server_counter(&s, "ticker", "returned"), clients, "all know the new one");
 	cr_assert_eq(server_logged(&s, "client-killed"), 0);
 	/* With a tick missed it would be two periods; on a busy machine, what it was before. */
 	cr_assert_lt(worst, before > 2 * TICK_MS ? 2 * before : 2 * TICK_MS, "%lld ms", worst);

@@ -37,8 +37,13 @@ export class Checked extends Client {
 	}
 }
 
+/* Connected and told who is there; who is not let in is not waited for. */
 export async function open(url) {
 	const client = new Checked(url);
-	await client.ready;
+
+	client.ready.catch(() => {});
+	await Promise.race([client.ready, client.closed.then(({ code, reason }) => {
+		throw client.error ?? new Error(`closed: ${code} ${reason}`);
+	})]);
 	return client;
 }

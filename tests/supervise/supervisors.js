@@ -61,6 +61,28 @@ export const files = (name) => [`/dev/shm/rosterd.${name}`, `/dev/shm/rosterd-lo
 export const gone = (name, ms = 10000) =>
     until(() => processes(name).length === 0 && files(name).length === 0, ms, `${name} is gone`);
 
+/* Those that are there still. */
+export const kill = (pids) => pids.forEach((pid) => {
+	try {
+		process.kill(pid, "SIGKILL");
+	} catch { /* it has ended already */ }
+});
+
+/* The one that is alone of its kind. */
+export const only = async (name, title) => (await until(() => {
+	const pids = processes(name, title);
+	return pids.length === 1 && pids;
+}))[0];
+
+/* The one that comes after. */
+export const next = (name, title, before, ms = 2000) => until(() => {
+	const [pid] = processes(name, title);
+	return pid && pid !== before && pid;
+}, ms, `a new ${title} of ${name}`);
+
+/* Those that keep an instance going. */
+export const keepers = (s) => [...processes(s.name, "listener"), ...processes(s.name, "ticker")];
+
 /* A file of etc/, for this binary and these arguments instead of the installed ones. */
 function shipped(file, port, args) {
 	return readFileSync(join(etc, file), "utf8")
