@@ -58,7 +58,7 @@ put 644 etc/tmpfiles.d/rosterd.conf "$prefix/lib/tmpfiles.d/rosterd.conf"
 put 644 README.md "$doc/README.md"
 put 644 LICENSE "$doc/copyright"
 # A machine has one of each kind at most: whoever has it puts it where it belongs.
-for file in $(cd etc && find inetd xinetd s6 runit nginx haproxy hitch -type f); do
+for file in $(cd etc && find inetd xinetd s6 runit nginx haproxy hitch hooks -type f); do
 	mode=644
 	[ ! -x "etc/$file" ] || mode=755
 	put_text $mode "etc/$file" "$doc/examples/$file"
