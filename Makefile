@@ -25,7 +25,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 # Sources: a room each.
 
-SHM := layout segment lock ring slot mail snapshot scan span rules utf8 text token register hook log session_log \
+SHM := layout copy segment lock ring slot mail snapshot scan span rules utf8 text token register hook log session_log \
 	totals prometheus view emit cidr address trust
 DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_layout \
 	dump_check dump_watch dump_kick choose names newest sample screen \

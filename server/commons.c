@@ -21,7 +21,7 @@ holder(const struct ticker *t, uint64_t name)
 	if (slot >= t->max_clients ||
 	    load_relaxed(&books_entry(t, slot)->state) == ENTRY_FREE ||
 	    !lock_name_is(name, slot, load_relaxed(&books_entry(t, slot)->generation)) ||
-	    load_relaxed(&books_slot(t, slot)->badge) != name)
+	    load_acquire(&books_slot(t, slot)->badge) != name)
 		return LAYOUT_NO_SLOT;
 	return slot;
 }

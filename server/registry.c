@@ -21,6 +21,8 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	if (token_make(token) < 0)
 		return -1;
 	store_release(&e->generation, load_relaxed(&e->generation) + 1);
+	/* Who gets some of what follows and looks again finds another generation. */
+	fence_release();
 	FAULT("registry.generation");
 	slot_wipe(books_slot(t, slot));
 	memset(box, 0, sizeof(*box));
@@ -29,7 +31,7 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	FAULT("registry.wiped");
 	store_relaxed(&e->pid, pid);
 	store_relaxed(&e->announced, 0);
-	store_relaxed(&e->bequeathed, 0);
+	store_release(&e->bequeathed, 0);
 	store_relaxed(&e->order, 0);
 	store_relaxed(&e->since, clock_boot_ms());
 	memcpy(e->token, token, TOKEN_LENGTH);

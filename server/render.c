@@ -110,7 +110,7 @@ resting(const struct ticker *t)
 	set = t->number != 0 ? 1U << current : 0;
 	fence_full();
 	for (uint32_t i = 0; i < t->seated_count; i++) {
-		uint32_t pinned = load_relaxed(&segment_slot(h, t->seated[i])->pinned);
+		uint32_t pinned = load_acquire(&segment_slot(h, t->seated[i])->pinned);
 
 		if (pinned == 0 || pinned == t->number)
 			continue;
@@ -322,6 +322,8 @@ remember_leavers(struct ticker *t, uint32_t number)
 	for (uint32_t i = 0; i < t->leaver_count; i++) {
 		struct departed *d = segment_departed(t->header, head);
 
+		/* Who gets some of it in place of an older one finds the head moved on. */
+		fence_release();
 		memcpy(d->token, t->leavers[i].token, TOKEN_LENGTH);
 		d->opened = t->leavers[i].opened;
 		d->closed = number;

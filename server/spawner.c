@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "../shm/copy.h"
 #include "../shm/hook.h"
 #include "../shm/log.h"
 #include "../shm/segment.h"
@@ -125,8 +126,8 @@ is_at_the_door(int fd, const struct hook_message *m, struct hook_message *client
 		return false;
 	e = segment_entry((struct header *)(uintptr_t)h, m->slot);
 	*client = *m;
-	memcpy(client->token, e->token, TOKEN_LENGTH);
-	memcpy(client->peer, segment_client(e), PEER_LENGTH);
+	copy_unsure(client->token, e->token, TOKEN_LENGTH);
+	copy_unsure(client->peer, segment_client(e), PEER_LENGTH);
 	client->peer[PEER_LENGTH - 1] = '\0';
 	fence_acquire();
 	return load_relaxed(&e->pid) == peer.pid &&

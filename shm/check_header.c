@@ -102,18 +102,18 @@ check_departed(struct check *c)
 	if (h->generations[(current & 0xff) % LAYOUT_GENERATIONS].departed > head)
 		check_add(c, "departed-head", head, "the newest snapshot knows more");
 	for (uint64_t n = head > count ? head - count : 0; n != head && n < head; n++) {
-		const struct departed *d = segment_departed(h, n);
+		struct departed d;
 
 		/* The oldest one may be written over just now. */
-		if (head > count && n == head - count)
+		if (!segment_read_departed(h, n, &d))
 			continue;
-		if (!check_token(d->token))
-			check_add(c, "departed-token", n, "\"%.32s\"", d->token);
-		if (d->opened > d->closed || d->closed > newest + 1)
+		if (!check_token(d.token))
+			check_add(c, "departed-token", n, "\"%.32s\"", d.token);
+		if (d.opened > d.closed || d.closed > newest + 1)
 			check_add(c, "departed-numbers", n, "opened %u, closed %u, newest %u",
-			    d->opened, d->closed, newest);
-		if (d->slot >= h->limits.max_clients && d->slot != LAYOUT_NO_SLOT)
-			check_add(c, "departed-slot", n, "%u", d->slot);
+			    d.opened, d.closed, newest);
+		if (d.slot >= h->limits.max_clients && d.slot != LAYOUT_NO_SLOT)
+			check_add(c, "departed-slot", n, "%u", d.slot);
 	}
 }
 

@@ -100,7 +100,8 @@ struct layout {
  * arena.  The ticker fills a generation that is neither current nor pinned
  * and then makes it current with one store; from there on until it is neither
  * again, nothing of it changes.  So the fields need not be atomic: who pinned
- * a generation (snapshot.h) may read them all.
+ * a generation (snapshot.h) may read them all.  Who did not copies it, and then
+ * looks whether it is still current (newest.c).
  *
  * In the arena, from `at`:
  *	changes	  the WebSocket frame of the changes packet for those who have
@@ -144,7 +145,11 @@ struct row {
 	uint32_t changed; /* T  number of the last one in which its properties changed; or 0 */
 };
 
-/* A client that was in a snapshot and is no more: kept for those who are slow. */
+/*
+ * A client that was in a snapshot and is no more: kept for those who are slow.  It
+ * may be written over while it is read: segment_read_departed() copies it, and then
+ * looks at departed_head.
+ */
 struct departed {
 	char token[TOKEN_LENGTH]; /* T */
 	uint32_t opened;          /* T  as in struct row */
@@ -219,8 +224,8 @@ enum entry_state {
  *
  * Ticker killed while claiming: state is still ENTRY_FREE, so the successor
  * sees a free slot.  While freeing: state is stored first.  Readers take the
- * generation before and after, and state after, to know that they saw one
- * client's row.
+ * generation and state before and after, to know that they saw one client's row;
+ * what they copied if not, they throw away.
  */
 struct entry {
 	_Atomic uint64_t generation; /* T  +1 per claim; pids are used again, this is not */

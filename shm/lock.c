@@ -50,7 +50,7 @@ lock_enter(struct lock_user *user)
 		return true;
 	store_relaxed(user->badge, user->name);
 	fence_full();
-	if (load_relaxed(user->closed) == 0)
+	if (load_acquire(user->closed) == 0)
 		return true;
 	lock_leave(user);
 	return false;

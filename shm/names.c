@@ -15,7 +15,6 @@ compare(const void *a, const void *b)
 	return (x->generation > y->generation) - (x->generation < y->generation);
 }
 
-/* Entries may be written over while they are read: then they name nobody wrongly, at worst twice. */
 int
 names_read(struct names *n, const struct header *h)
 {
@@ -29,12 +28,15 @@ names_read(struct names *n, const struct header *h)
 	n->head = head;
 	n->count = 0;
 	for (uint64_t i = head > size ? head - size : 0; i != head && n->count < size; i++) {
-		const struct departed *d = segment_departed(h, i);
-		struct names_departed *to = &n->departed[n->count++];
+		struct names_departed *to = &n->departed[n->count];
+		struct departed d;
 
-		to->slot = d->slot;
-		to->generation = d->generation;
-		memcpy(to->token, d->token, TOKEN_LENGTH);
+		if (!segment_read_departed(h, i, &d))
+			continue;
+		n->count++;
+		to->slot = d.slot;
+		to->generation = d.generation;
+		memcpy(to->token, d.token, TOKEN_LENGTH);
 		to->token[TOKEN_LENGTH] = '\0';
 	}
 	qsort(n->departed, n->count, sizeof(*n->departed), compare);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copy.h"
+
 #define COPY_TRIES 32
 #define LITERAL_LENGTH(s) (sizeof(s) - 1)
 
@@ -74,14 +76,15 @@ copy(const struct header *h, struct newest *n, const char **why, bool *again)
 
 	if (current == 0)
 		return refuse(why, "there is no snapshot yet");
-	memcpy(&n->generation, g, sizeof(*g));
+	copy_unsure(&n->generation, g, sizeof(*g));
 	good = is_bounded(h, &n->generation, why);
 	if (good) {
 		uint64_t size = n->generation.end - n->generation.at;
 
 		if ((n->bytes = malloc(size + 1)) == NULL)
 			return refuse(why, "there is no memory for a copy");
-		memcpy(n->bytes, (const char *)h + h->layout.arena + n->generation.at, size);
+		copy_unsure(
+		    n->bytes, (const char *)h + h->layout.arena + n->generation.at, size);
 	}
 	fence_acquire();
 	*again = load_relaxed(&h->current) != current;

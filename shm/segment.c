@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "copy.h"
 
 #define SHM_NAME_MAX (SEGMENT_NAME_MAX + 16)
 #define VDSO_ROOM 65536 /* bytes: more than the vDSO has on any machine */
@@ -313,6 +314,15 @@ segment_departed(const struct header *h, uint64_t n)
 	return part(h, h->layout.departed + place * sizeof(struct departed));
 }
 
+bool
+segment_read_departed(const struct header *h, uint64_t n, struct departed *d)
+{
+	copy_unsure(d, segment_departed(h, n), sizeof(*d));
+	fence_acquire();
+	/* One more than the count: the ticker writes an entry before it counts it. */
+	return load_relaxed(&h->departed_head) + 1 - n <= h->layout.departed_count;
+}
+
 struct commons *
 segment_commons(const struct header *h)
 {
@@ -376,11 +386,23 @@ segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen)
 	seen->since = load_relaxed(&e->since);
 	seen->pid = load_relaxed(&e->pid);
 	seen->announced = load_relaxed(&e->announced);
-	memcpy(seen->token, e->token, TOKEN_LENGTH);
+	copy_unsure(seen->token, e->token, TOKEN_LENGTH);
 	seen->token[TOKEN_LENGTH] = '\0';
-	snprintf(seen->peer, sizeof(seen->peer), "%.*s", (int)PEER_LENGTH, segment_client(e));
-	snprintf(seen->via, sizeof(seen->via), "%.*s", (int)PEER_LENGTH, segment_via(e));
+	copy_unsure(seen->peer, segment_client(e), PEER_LENGTH);
+	seen->peer[PEER_LENGTH] = '\0';
+	copy_unsure(seen->via, segment_via(e), PEER_LENGTH);
+	seen->via[PEER_LENGTH] = '\0';
 	fence_acquire();
 	return load_relaxed(&e->generation) == seen->generation &&
 	       load_relaxed(&e->state) == seen->state;
+}
+
+bool
+segment_is_still(const struct header *h, uint32_t slot, const struct entry_seen *seen)
+{
+	const struct entry *e = segment_entry(h, slot);
+
+	fence_acquire();
+	return load_relaxed(&e->generation) == seen->generation &&
+	       load_relaxed(&e->state) != ENTRY_FREE;
 }

@@ -100,6 +100,9 @@ struct mail_ring segment_outbox(const struct header *h, uint32_t slot);
 /* The same of a slot that segment_map_child() has mapped. */
 struct mail_ring segment_own_outbox(const struct header *h, struct slot *own);
 
+/* Copy entry n, which was counted before; false if it is, or may be, written over. */
+bool segment_read_departed(const struct header *h, uint64_t n, struct departed *d);
+
 /*
  * The client's address: what a trusted proxy has told, else the socket's other
  * end; and that proxy's, or an empty text.
@@ -107,7 +110,10 @@ struct mail_ring segment_own_outbox(const struct header *h, struct slot *own);
 const char *segment_client(const struct entry *entry);
 const char *segment_via(const struct entry *entry);
 
-/* Take a look at a directory entry; false if it changed meanwhile. */
+/*
+ * Take a look at a directory entry; false if it changed meanwhile.  The second tells of
+ * what was read since then in the slot whether it is still that client's.
+ */
 struct entry_seen {
 	uint64_t generation;
 	uint64_t order;
@@ -120,5 +126,6 @@ struct entry_seen {
 	char via[PEER_LENGTH + 1];  /* ... as this proxy has told it; or empty */
 };
 bool segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen);
+bool segment_is_still(const struct header *h, uint32_t slot, const struct entry_seen *seen);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "copy.h"
 #include "fault.h"
 
 #define READ_TRIES 64
@@ -27,6 +28,11 @@ slot_write(struct slot *slot, uint64_t buffer_size, const char *text, uint32_t l
 {
 	unsigned next = (load_relaxed(&slot->version) + 1) & 1;
 
+	/*
+	 * The buffer is that of the version before this one.  Who still copies from it
+	 * and gets some of the new text has to find that its version has moved on.
+	 */
+	fence_release();
 	memcpy(buffer(slot, buffer_size, next, length), text, length);
 	FAULT("slot.text");
 	store_relaxed(&slot->length[next], length);
@@ -43,7 +49,7 @@ slot_flip(struct slot *slot)
 /*
  * The copy is one of bytes that the owner may be writing: if the version has
  * moved on it is thrown away.  The fence keeps the second look at the version
- * behind the copy.  (ThreadSanitizer cannot know that; see tests/race.)
+ * behind the copy.
  */
 uint64_t
 slot_read(
@@ -58,7 +64,8 @@ slot_read(
 			return 0;
 		*length = load_relaxed(&slot->length[which]);
 		if (*length <= max)
-			memcpy(out, buffer_const(slot, buffer_size, which, *length), *length);
+			copy_unsure(
+			    out, buffer_const(slot, buffer_size, which, *length), *length);
 		fence_acquire();
 		if (load_relaxed(&slot->version) == version)
 			return *length <= max ? version : UINT64_MAX;

@@ -19,7 +19,8 @@
  * The properties are a version and two buffers: version v stands in buffer
  * v & 1.  The child writes v + 1 into the other buffer and then stores the
  * version (and tells the change ring, if it gets the lock).  So the text of the
- * current version is never written to.
+ * current version is never written to.  Who copies the text of a version looks
+ * afterwards whether it is still the current one; if not, the copy may be torn.
  *
  * Child killed:  before the store of version the old text stands, after it the
  *		  new one, whole.  The ticker frees the slot when the life line

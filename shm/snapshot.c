@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fault.h"
-#include "slot.h"
+#include "segment.h"
 
 void
 snapshot_view(
@@ -77,27 +77,6 @@ add_token(struct text *out, size_t start, const char *token)
 	text_add(out, "\"", 1);
 }
 
-static const struct departed *
-departed_at(const struct header *header, uint64_t n)
-{
-	const char *base = (const char *)header + header->layout.departed;
-
-	return (const struct departed *)(const void *)base +
-	       (n & (header->layout.departed_count - 1));
-}
-
-/*
- * Entries of the departed ring from number first on are still whole.  One more
- * than the count is allowed for: the ticker writes an entry before it counts it.
- */
-static bool
-still_there(const struct header *header, uint64_t first)
-{
-	fence_acquire();
-	return load_acquire(&header->departed_head) + 1 - first <=
-	       header->layout.departed_count;
-}
-
 /* Clients that were in snapshot `since` and are not in this one. */
 static bool
 merge_closed(
@@ -105,19 +84,21 @@ merge_closed(
 {
 	uint64_t first = view->departed;
 	size_t start = out->length;
+	struct departed d;
 
-	while (first > 0 && still_there(header, first - 1) &&
-	       departed_at(header, first - 1)->closed > since)
-		first--;
-	if (first > 0 && !still_there(header, first - 1))
-		return false;
-	for (uint64_t n = first; n < view->departed; n++) {
-		const struct departed *d = departed_at(header, n);
-
-		if (d->opened <= since)
-			add_token(out, start, d->token);
+	for (; first > 0; first--) {
+		if (!segment_read_departed(header, first - 1, &d))
+			return false;
+		if (d.closed <= since)
+			break;
 	}
-	return still_there(header, first);
+	for (uint64_t n = first; n < view->departed; n++) {
+		if (!segment_read_departed(header, n, &d))
+			return false;
+		if (d.opened <= since)
+			add_token(out, start, d.token);
+	}
+	return true;
 }
 
 bool

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "copy.h"
 #include "segment.h"
 #include "snapshot.h"
 
@@ -51,7 +52,7 @@ add_slot(struct totals *t, const struct header *h, uint32_t slot)
 	t->gauge_handshakes += state == ENTRY_CLAIMED;
 	t->gauge_clients += state == ENTRY_OPEN;
 	t->gauge_leaving += state == ENTRY_LEAVING;
-	if (load_relaxed(&e->bequeathed) == 0)
+	if (load_acquire(&e->bequeathed) == 0)
 		add_counters(t, &s->counters, &s->histograms);
 	t->gauge_backlog_bytes += load_relaxed(&s->backlog);
 	if (state == ENTRY_OPEN)
@@ -92,12 +93,18 @@ totals_on_time(const struct header *h, uint64_t now_boot_ms)
 static void
 add_newest(struct totals *t, const struct header *h)
 {
-	uint64_t current = load_acquire(&h->current);
-	const struct generation *g = &h->generations[(current & 0xff) % LAYOUT_GENERATIONS];
+	struct generation g = {.count = 0};
+	uint64_t current;
 
-	t->gauge_snapshot_clients = g->count;
-	t->gauge_snapshot_bytes = g->changes_length + g->head_length + g->names_length +
-				  g->people_length + g->tail_length;
+	do {
+		current = load_acquire(&h->current);
+		copy_unsure(
+		    &g, &h->generations[(current & 0xff) % LAYOUT_GENERATIONS], sizeof(g));
+		fence_acquire();
+	} while (load_relaxed(&h->current) != current);
+	t->gauge_snapshot_clients = g.count;
+	t->gauge_snapshot_bytes =
+	    g.changes_length + g.head_length + g.names_length + g.people_length + g.tail_length;
 }
 
 static void

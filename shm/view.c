@@ -69,7 +69,8 @@ view_take(const struct header *h, const struct view_instant *now, uint32_t slot,
 	    s, h->layout.buffer_size, properties, h->limits.max_properties, &v->length);
 	if (v->version == UINT64_MAX)
 		v->length = 0;
-	return true;
+	/* A slot's next client begins with version 1, too. */
+	return segment_is_still(h, slot, &v->entry);
 }
 
 static void
