@@ -369,12 +369,17 @@ reception_expire(struct ticker *t, uint64_t now_ms)
 
 /* One has gone, with these last words or none. */
 static void
-lose_listener(struct ticker *t, int fd, uint32_t kind)
+lose_listener(struct ticker *t, uint32_t place, uint32_t kind)
 {
+	int fd = t->listeners[place];
+
+	t->listeners[place] = -1;
+	pass_all(t, place);
 	if (kind == REGISTER_RETIRE)
 		store_relaxed(&t->header->guests, 1);
 	if (kind == REGISTER_LEAVE && t->seated_count == 0 && !books_has_listener(t)) {
-		t->over = true; /* its line closes when we are gone: it waits for that */
+		t->listeners[place] = fd; /* it waits for its line to close: when we are gone */
+		t->over = true;
 		return;
 	}
 	close(fd);
@@ -399,9 +404,7 @@ reception_listener(struct ticker *t, uint32_t place)
 	} else if (result == 1 && (m.kind == REGISTER_PASS || m.kind == REGISTER_DENY)) {
 		pass_answer(t, place, &m);
 	} else {
-		t->listeners[place] = -1;
-		pass_all(t, place);
-		lose_listener(t, fd, result == 1 ? m.kind : 0);
+		lose_listener(t, place, result == 1 ? m.kind : 0);
 	}
 }
 
