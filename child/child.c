@@ -31,9 +31,8 @@
 #include "serve.h"
 #include "state.h"
 
-#define TEXT_ROOM 512 /* bytes: the answer to a handshake, and our part of the first metadata */
-#define TAKE_MS 5000  /* longest wait for a ticker before the client is told to come back */
-#define RETURN_MS 50  /* between tries to find the next ticker, at first ... */
+#define TAKE_MS 5000 /* longest wait for a ticker before the client is told to come back */
+#define RETURN_MS 50 /* between tries to find the next ticker, at first ... */
 #define RETURN_MAX_MS 1000 /* ... and after a while */
 #define GIVE_UP_MS 60000   /* without a ticker for so long there will be none */
 
@@ -315,12 +314,6 @@ child_prepare(const struct child_settings *settings)
 {
 	size_t seed;
 
-	/*
-	 * Two texts that every child writes.  Its own first calls of malloc(3) would
-	 * write three pages more: two of the heap, and malloc's own.
-	 */
-	(void)text_reserve(&self.out.owed, TEXT_ROOM);
-	(void)text_reserve(&self.roster.own, TEXT_ROOM);
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		seed = (size_t)clock_us();
 	json_object_seed(seed);
@@ -359,12 +352,12 @@ static void
 set_up(struct child *c, const struct child_start *start)
 {
 	struct epoll_event client = {.events = EPOLLIN, .data.u32 = SOURCE_CLIENT};
-	const struct text owed = c->out.owed; /* its room, from child_prepare() */
 	int yes = 1;
 
 	inbound_start(&c->in, start->client, c->settings->max_packet);
 	outbound_start(&c->out, start->client);
-	c->out.owed = owed;
+	text_lend(&c->out.owed, c->rooms[0], sizeof(c->rooms[0]));
+	text_lend(&c->roster.own, c->rooms[1], sizeof(c->rooms[1]));
 	c->in.counters = c->out.counters = &c->seat.self->counters;
 	c->session.max_properties = c->settings->max_properties;
 	rate_start(

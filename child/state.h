@@ -31,6 +31,8 @@
 #include "session.h"
 
 #define NEVER UINT64_MAX
+#define CHILD_ROOM \
+	512U /* bytes: the answer to a handshake, or our part of the first metadata */
 
 enum phase {
 	PHASE_HANDSHAKE, /* the request is collected, judged, answered */
@@ -77,6 +79,11 @@ struct child {
 	struct session session;
 	struct message message;
 	struct inflate inflate;
+	/*
+	 * For out.owed and roster.own at first, which a quiet client does not outgrow: the
+	 * heap is one more page that a child would write, and malloc's own another.
+	 */
+	char rooms[2][CHILD_ROOM];
 	struct inbound in;
 };
 

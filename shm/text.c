@@ -7,6 +7,25 @@
 
 #define FIRST_ROOM 256
 
+void
+text_lend(struct text *text, char *bytes, size_t room)
+{
+	*text = (struct text){.bytes = bytes, .room = room, .lent = true};
+}
+
+/* Memory for so much text, with what is there. */
+static char *
+grow(const struct text *text, size_t room)
+{
+	char *bytes;
+
+	if (!text->lent)
+		return realloc(text->bytes, room);
+	if ((bytes = malloc(room)) != NULL)
+		memcpy(bytes, text->bytes, text->length);
+	return bytes;
+}
+
 bool
 text_reserve(struct text *text, size_t more)
 {
@@ -17,10 +36,11 @@ text_reserve(struct text *text, size_t more)
 		return true;
 	while (room - text->length < more)
 		room *= 2;
-	if ((bytes = realloc(text->bytes, room)) == NULL) {
+	if ((bytes = grow(text, room)) == NULL) {
 		text->failed = true;
 		return false;
 	}
+	text->lent = false;
 	text->bytes = bytes;
 	text->room = room;
 	return true;
@@ -70,7 +90,7 @@ text_clear(struct text *text, size_t keep)
 {
 	text->length = 0;
 	text->failed = false;
-	if (text->room > keep) {
+	if (text->room > keep && !text->lent) {
 		free(text->bytes);
 		text->bytes = NULL;
 		text->room = 0;

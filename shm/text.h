@@ -16,7 +16,11 @@ struct text {
 	size_t length;
 	size_t room;
 	bool failed;
+	bool lent; /* bytes are not the heap's */
 };
+
+/* Let an empty text begin in memory of the caller's, which it leaves if it outgrows it. */
+void text_lend(struct text *text, char *bytes, size_t room);
 
 void text_add(struct text *text, const void *bytes, size_t length);
 void text_string(struct text *text, const char *string);
@@ -29,7 +33,7 @@ bool text_reserve(struct text *text, size_t more);
 /* Take bytes away from the front. */
 void text_drop(struct text *text, size_t length);
 
-/* Empty it; if it has grown over keep bytes, give the memory back. */
+/* Empty it; if it has grown over keep bytes, give the memory back (not what was lent). */
 void text_clear(struct text *text, size_t keep);
 
 #endif

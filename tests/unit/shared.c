@@ -11,6 +11,7 @@
 
 #include "../../shm/clock.h"
 #include "../../shm/segment.h"
+#include "../../shm/text.h"
 
 static const struct limits usual = {4096, 65536, 16384};
 
@@ -560,4 +561,32 @@ Test(segment, child_can_write_its_slot_and_the_commons_and_nothing_else)
 	cr_assert_eq(mprotect(b.header, LAYOUT_PAGE, PROT_READ | PROT_WRITE), -1);
 	cr_assert_eq(errno, EACCES);
 	segment_unlink(name);
+}
+
+/* Text. */
+
+Test(text, leaves_memory_that_was_lent_when_it_outgrows_it)
+{
+	static char lent[8];
+	struct text text;
+
+	text_lend(&text, lent, sizeof(lent));
+	text_add(&text, "1234567", 7);
+	cr_assert_eq(text.bytes, lent);
+	text_clear(&text, 0);
+	cr_assert_eq(text.bytes, lent, "what was lent is kept, and not given back");
+	text_add(&text, "12345678", 8);
+	cr_assert_eq(text.bytes, lent);
+	text_add(&text, "9", 1);
+	cr_assert_neq(text.bytes, lent);
+	cr_assert_eq(memcmp(text.bytes, "123456789", 9), 0);
+	for (int i = 0; i < 1000; i++)
+		text_add(&text, "x", 1);
+	cr_assert_eq(text.length, 1009);
+	cr_assert_not(text.failed);
+	text_clear(&text, 0);
+	cr_assert_null(text.bytes);
+	text_add(&text, "a", 1);
+	cr_assert_eq(text.bytes[0], 'a');
+	text_clear(&text, 0);
 }
