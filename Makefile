@@ -45,6 +45,7 @@ PROTOCOL := $(basename $(notdir $(wildcard tests/protocol/*.c)))
 MISBEHAVE := $(basename $(notdir $(wildcard tests/misbehave/*.c)))
 HELL := $(basename $(notdir $(wildcard tests/hell/*.c)))
 ORDERS := $(basename $(notdir $(wildcard tests/misbehave/orders/*.c)))
+RACE := $(basename $(notdir $(wildcard tests/race/*.c)))
 DEATHS := deaths proxied every
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
 FUZZERS := packet properties request proxy frames registration outbox relay snapshot image
@@ -183,7 +184,7 @@ check: ## everything that has to pass before a change is done
 	$(Q)$(MAKE) layers format-check docs model
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=clang all
 	$(Q)$(MAKE) WERROR=1 FLAVOUR=echo all
-	$(Q)$(MAKE) WERROR=1 unit protocol protocol-tls hell misbehave deaths kills clients supervise proxies installed bench-smoke
+	$(Q)$(MAKE) WERROR=1 unit protocol protocol-tls hell misbehave deaths kills races clients supervise proxies installed bench-smoke
 	$(Q)$(MAKE) WERROR=1 soak T=15
 	$(Q)$(MAKE) moved
 	$(Q)$(MAKE) WERROR=1 asan
@@ -271,6 +272,14 @@ proxies: all check-deps ## behind nginx, haproxy and hitch
 asan: ## unit and protocol with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(Q)ASAN_OPTIONS=detect_leaks=0 ROSTERD_SLOW=5 ROSTERD_SANDBOX=off $(MAKE) FLAVOUR=asan unit protocol
 
+# Threads under ThreadSanitizer, then processes as fast as the product's.
+races: check-deps $(OUT)/tests/race ## races on one segment, under TSan and by processes, T=1 second for each hunt
+	$(Q)$(MAKE) FLAVOUR=tsan build/tsan/tests/race
+	$(call say,TEST,build/tsan/tests/race)
+	$(Q)TSAN_OPTIONS=halt_on_error=1 build/tsan/tests/race threads $(or $(T),1)000 $(HUNTS)
+	$(call say,TEST,$(OUT)/tests/race)
+	$(Q)$(OUT)/tests/race processes $(or $(T),1)000 $(HUNTS)
+
 model: check-deps ## the lock, snapshots and mail, checked by spin; mutants, which it rejects (KILLS=2: more)
 	$(call say,MODEL,tests/model)
 	$(Q)tests/model/run $(OUT)/model
@@ -293,6 +302,12 @@ layers: ## no include leads upwards (server -> child -> shm)
 	$(Q)tests/layers
 
 $(OUT)/tests/unit: $(call objects,tests/unit,$(UNIT)) $(call objects,tests/lib,secure check) $(ROOMS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS_TESTS)
+
+$(OUT)/tests/race: $(call objects,tests/race,$(RACE)) $(call objects,tests/unit,lone) \
+		$(call objects,tests/lib,check) $(call objects,shm,newest) $(ROOMS)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $^ $(LIBS_TESTS)
@@ -372,5 +387,5 @@ help: ## this
 	/^[a-z-]+:.*## /{ printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: all model echo-server clean run install uninstall deb installed deb-check build-deps check-deps deps check unit protocol protocol-tls \
-	misbehave hell deaths kills soak clients supervise proxies screenshots asan moved \
+	misbehave hell deaths kills races soak clients supervise proxies screenshots asan moved \
 	fuzz fuzzers bench bench-smoke layers format format-check help

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "../shm/copy.h"
 #include "../shm/fault.h"
 #include "../shm/address.h"
 #include "../shm/token.h"
@@ -25,7 +26,7 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	fence_release();
 	FAULT("registry.generation");
 	slot_wipe(books_slot(t, slot));
-	memset(box, 0, sizeof(*box));
+	copy_zeros(box, sizeof(*box));
 	store_relaxed(&box->work, (uint64_t)MAILBOX_NOBODY);
 	store_relaxed(&box->work_at, UINT64_MAX);
 	FAULT("registry.wiped");

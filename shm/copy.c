@@ -33,3 +33,12 @@ copy_unsure(void *to, const void *from, size_t size)
 	for (; size > 0; size--)
 		*out++ = load_relaxed((const _Atomic char *)in++);
 }
+
+void
+copy_zeros(void *to, size_t size)
+{
+	_Atomic uint64_t *words = to;
+
+	for (size_t i = 0; i < size / sizeof(*words); i++)
+		store_relaxed(&words[i], 0);
+}

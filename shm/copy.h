@@ -13,4 +13,7 @@
 
 void copy_unsure(void *to, const void *from, size_t size);
 
+/* Zero atomic fields that another process may be reading; 8-aligned, and size a multiple of 8. */
+void copy_zeros(void *to, size_t size);
+
 #endif

@@ -77,5 +77,5 @@ slot_read(
 void
 slot_wipe(struct slot *slot)
 {
-	memset(slot, 0, offsetof(struct slot, small));
+	copy_zeros(slot, offsetof(struct slot, small));
 }

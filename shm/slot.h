@@ -74,6 +74,7 @@ enum slot_state {
 };
 
 _Static_assert(sizeof(struct slot) <= SLOT_HEAD_SIZE, "layout moved: bump LAYOUT_VERSION");
+_Static_assert(offsetof(struct slot, small) % 8 == 0, "it is wiped by words");
 _Static_assert(offsetof(struct slot, version) == 64, "one cache line for the ringing");
 
 /*

@@ -1,6 +1,5 @@
 #include "lone.h"
 
-#include <criterion/criterion.h>
 #include <stdio.h>
 #include <signal.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "../../server/post.h"
 #include "../../server/registry.h"
 #include "../../server/tick.h"
+#include "../lib/check.h"
 
 static void
 set_up(struct ticker *t, const struct segment *segment, uint64_t generation)
@@ -23,8 +23,8 @@ set_up(struct ticker *t, const struct segment *segment, uint64_t generation)
 	t->max_clients = LONE_CLIENTS;
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	lock_introduce(&t->user, &t->commons->lock, LOCK_TICKER, generation);
-	cr_assert(
-	    t->epoll >= 0 && books_make(t) == 0 && tick_make(t) == 0 && post_make(t) == 0);
+	CHECK(t->epoll >= 0 && books_make(t) == 0 && tick_make(t) == 0 && post_make(t) == 0,
+	    "no ticker");
 	text_string(&t->version, "\"DEV\"");
 }
 
@@ -36,7 +36,7 @@ lone_start(struct ticker *t)
 	char name[32];
 
 	snprintf(name, sizeof(name), "lone-%d", (int)getpid());
-	cr_assert_eq(segment_create(&segment, name, &small, 0600), 0);
+	CHECK(segment_create(&segment, name, &small, 0600) == 0, "no segment");
 	segment_unlink(name);
 	lock_make(&segment_commons(segment.header)->lock);
 	set_up(t, &segment, 1);
@@ -58,7 +58,7 @@ lone_client(struct ticker *t, int bell, uint32_t pid)
 	uint32_t slot =
 	    registry_claim(t, -1, bell, (const char[PEER_LENGTH]){"127.0.0.1:1"}, pid);
 
-	cr_assert_neq(slot, LAYOUT_NO_SLOT);
+	CHECK(slot != LAYOUT_NO_SLOT, "no slot");
 	store_relaxed(&segment_slot(t->header, slot)->state, SLOT_SERVING);
 	registry_open(t, slot);
 	return slot;
