@@ -129,6 +129,53 @@ Test(tls, openssl_sees_no_ticket_no_renegotiation_no_compression_and_its_protoco
 	free(text);
 }
 
+/* A whole session, by another's hand: the request, and a close frame with a mask of zeros. */
+#define SESSION                                                                         \
+	"GET / HTTP/1.1\\r\\nHost: localhost\\r\\nUpgrade: websocket\\r\\nConnection: " \
+	"Upgrade\\r\\n"                                                                 \
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\nSec-WebSocket-Version: "      \
+	"13\\r\\n\\r\\n"                                                                \
+	"\\210\\200\\000\\000\\000\\000"
+
+static void
+check_session(const char *version, const char *said)
+{
+	char path[128], *cert, *text;
+
+	snprintf(path, sizeof(path), "%s.pem", s.cert);
+	cert = run("cat %s", path);
+	text = run("printf '" SESSION "' | timeout 10 openssl s_client %s -ign_eof "
+		   "-connect 127.0.0.1:%d -servername localhost -CAfile %s "
+		   "-verify_hostname localhost -verify_return_error 2>&1 | tr -d '\\000'",
+	    version, s.tls_port, path);
+	cr_assert_not_null(strstr(text, cert), "another certificate: %s", text);
+	cr_assert_not_null(strstr(text, "Verify return code: 0 (ok)"), "%s", text);
+	cr_assert_not_null(strstr(text, said), "%s", text);
+	cr_assert_not_null(strstr(text, "HTTP/1.1 101 "), "%s", text);
+	cr_assert_not_null(strstr(text, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "%s", text);
+	cr_assert_not_null(strstr(text, "\"type\":\"metadata\""), "%s", text);
+	cr_assert_not_null(strstr(text, "closed\n"), "no end: %s", text);
+	free(cert);
+	free(text);
+}
+
+Test(tls, openssl_speaks_a_websocket_by_both_versions_and_is_refused_by_an_older_one)
+{
+	char *text;
+
+	server_start_tls(&s, "ec", NULL);
+	check_session("-tls1_2", "New, TLSv1.2,");
+	check_session("-tls1_3", "New, TLSv1.3,");
+	cr_assert_eq(server_counter(&s, "clients", "tls_handshakes"), 2);
+	/* That it offers the old one at all takes a word; the alert is the server's. */
+	text = run("timeout 10 openssl s_client -tls1_1 -cipher DEFAULT@SECLEVEL=0 "
+		   "-connect 127.0.0.1:%d </dev/null 2>&1",
+	    s.tls_port);
+	cr_assert_not_null(strstr(text, "alert protocol version"), "%s", text);
+	cr_assert_eq(server_counter(&s, "clients", "tls_failed"), 1);
+	free(text);
+}
+
 Test(tls, ends_with_close_notify)
 {
 	struct ws w;
