@@ -44,6 +44,15 @@ read_number(
 	return good;
 }
 
+/* What is taken of a limit of processes, but for what our clients have of it. */
+static uint64_t
+without_ours(const struct fit_system *system, uint64_t taken)
+{
+	uint64_t ours = system->present * system->each;
+
+	return taken > ours ? taken - ours : 0;
+}
+
 /* Threads of the whole system, less those that are our clients' (proc(5): loadavg). */
 static uint64_t
 count_threads(const struct fit_system *system)
@@ -56,7 +65,7 @@ count_threads(const struct fit_system *system)
 	if (fscanf(file, "%*s %*s %*s %*[0-9]/%llu", &all) != 1)
 		all = 0;
 	fclose(file);
-	return all > system->present ? all - system->present : 0;
+	return without_ours(system, all);
 }
 
 /* Threads of the user: a process's folder is its user's, and has one in task for each. */
@@ -80,7 +89,7 @@ count_threads_of_user(const struct fit_system *system)
 			count += status.st_nlink - 2;
 	}
 	closedir(directory);
-	return count > system->present ? count - system->present : 0;
+	return without_ours(system, count);
 }
 
 static void
@@ -99,11 +108,12 @@ add(struct fit *f, const char *name, uint64_t is, uint64_t needs, uint64_t clien
 
 /* A limit of processes, of which others have taken so many. */
 static void
-add_processes(
-    struct fit *f, const struct options *o, const char *name, uint64_t is, uint64_t taken)
+add_processes(struct fit *f, const struct fit_system *system, const struct options *o,
+    const char *name, uint64_t is, uint64_t taken)
 {
 	taken += OTHERS;
-	add(f, name, is, o->max_clients + taken, is > taken ? is - taken : 0);
+	add(f, name, is, (uint64_t)o->max_clients * system->each + taken,
+	    is > taken ? (is - taken) / system->each : 0);
 }
 
 /*
@@ -131,10 +141,10 @@ add_groups(struct fit *f, const struct fit_system *system, const struct options 
 		snprintf(folder, sizeof(folder), "/sys/fs/cgroup%s%s", mount, path);
 		if (read_number(system, folder, "pids.max", &most)) {
 			(void)read_number(system, folder, "pids.current", &now);
-			now = now > system->present ? now - system->present : 0;
+			now = without_ours(system, now);
 			snprintf(name, sizeof(name), "pids.max of cgroup %s (TasksMax)",
 			    *path != '\0' ? path : "/");
-			add_processes(f, o, name, most, now);
+			add_processes(f, system, o, name, most, now);
 		}
 		if ((slash = strrchr(path, '/')) == NULL)
 			return;
@@ -167,7 +177,7 @@ add_all_groups(struct fit *f, const struct fit_system *system, const struct opti
 }
 
 void
-fit_here(struct fit_system *system, uint64_t present)
+fit_here(struct fit_system *system, uint64_t present, unsigned each)
 {
 	struct rlimit nproc = {RLIM_INFINITY, RLIM_INFINITY}, nofile = nproc;
 
@@ -178,7 +188,8 @@ fit_here(struct fit_system *system, uint64_t present)
 	    .unbound = getuid() == 0 || nproc.rlim_cur == RLIM_INFINITY,
 	    .nproc = nproc.rlim_cur,
 	    .nofile = nofile.rlim_max,
-	    .present = present};
+	    .present = present,
+	    .each = each};
 }
 
 void
@@ -188,11 +199,11 @@ fit_look(struct fit *f, const struct fit_system *system, const struct options *o
 
 	f->count = 0;
 	if (read_number(system, "/proc/sys/kernel", "pid_max", &number))
-		add_processes(f, o, "kernel.pid_max", number, taken + LOW_PIDS);
+		add_processes(f, system, o, "kernel.pid_max", number, taken + LOW_PIDS);
 	if (read_number(system, "/proc/sys/kernel", "threads-max", &number))
-		add_processes(f, o, "kernel.threads-max", number, taken);
+		add_processes(f, system, o, "kernel.threads-max", number, taken);
 	if (!system->unbound)
-		add_processes(f, o, "RLIMIT_NPROC (LimitNPROC)", system->nproc,
+		add_processes(f, system, o, "RLIMIT_NPROC (LimitNPROC)", system->nproc,
 		    count_threads_of_user(system));
 	add_all_groups(f, system, o);
 	add_descriptors(f, o, system->nofile);
@@ -232,7 +243,7 @@ fit_print(const struct options *o)
 	struct fit_system system;
 	struct fit f;
 
-	fit_here(&system, count_present(o->name));
+	fit_here(&system, count_present(o->name), FIT_CHILD);
 	fit_look(&f, &system, o);
 	printf("#\n# %-44s %10s %10s %10s\n", "limit of the system", "is", "needs", "clients");
 	for (unsigned i = 0; i < f.count; i++) {
@@ -248,15 +259,19 @@ fit_print(const struct options *o)
 	}
 	printf("# %llu clients fit; max-clients is %u\n", (unsigned long long)f.clients,
 	    o->max_clients);
+	system.each = FIT_GUEST;
+	fit_look(&f, &system, o);
+	printf("# %llu where each is started by inetd (nowait) or the like\n",
+	    (unsigned long long)f.clients);
 }
 
 void
-fit_log(const struct options *o, uint64_t present)
+fit_log(const struct options *o, uint64_t present, unsigned each)
 {
 	struct fit_system system;
 	struct fit f;
 
-	fit_here(&system, present);
+	fit_here(&system, present, each);
 	fit_look(&f, &system, o);
 	for (unsigned i = 0; i < f.count; i++) {
 		const struct fit_limit *limit = &f.limits[i];

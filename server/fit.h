@@ -17,6 +17,8 @@
 #define FIT_MAX 16
 #define FIT_NAME 128
 #define FIT_NO_LIMIT UINT64_MAX
+#define FIT_CHILD 1
+#define FIT_GUEST 2 /* and its guardian (guardian.h) */
 
 /* Where it is looked for; tests have a system of their own. */
 struct fit_system {
@@ -26,6 +28,7 @@ struct fit_system {
 	uint64_t nproc;   /* RLIMIT_NPROC, soft: nobody raises it */
 	uint64_t nofile;  /* RLIMIT_NOFILE, hard: the ticker raises it */
 	uint64_t present; /* clients that are there and count as taken */
+	unsigned each;    /* processes of each client: FIT_CHILD or FIT_GUEST */
 };
 
 struct fit_limit {
@@ -42,7 +45,7 @@ struct fit {
 };
 
 /* The system that we are in, with so many clients of ours already. */
-void fit_here(struct fit_system *system, uint64_t present);
+void fit_here(struct fit_system *system, uint64_t present, unsigned each);
 
 /* Look at all limits.  Those that cannot be read, or limit nothing, are left out. */
 void fit_look(struct fit *f, const struct fit_system *system, const struct options *o);
@@ -51,6 +54,6 @@ void fit_look(struct fit *f, const struct fit_system *system, const struct optio
 void fit_print(const struct options *o);
 
 /* To the log, if less fits than --max-clients says; so many clients of ours are there already. */
-void fit_log(const struct options *o, uint64_t present);
+void fit_log(const struct options *o, uint64_t present, unsigned each);
 
 #endif

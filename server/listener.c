@@ -307,7 +307,8 @@ set_up(struct listener *l, const struct listener_start *start)
 		return EXIT_SYSTEM;
 	if (start->handover != NULL)
 		recount_children(&l->admission, &l->settings.trust, l->keeper.segment.header);
-	fit_log(l->options, l->children.running);
+	fit_log(l->options, load_relaxed(&l->keeper.segment.header->clients),
+	    l->host ? FIT_GUEST : FIT_CHILD);
 	listening_map_front(l);
 	listening_show_counts(l);
 	listening_watch(l, l->signals, SOURCE_SIGNAL, 0);

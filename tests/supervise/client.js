@@ -43,7 +43,7 @@ export async function open(url) {
 
 	client.ready.catch(() => {});
 	await Promise.race([client.ready, client.closed.then(({ code, reason }) => {
-		throw client.error ?? new Error(`closed: ${code} ${reason}`);
+		throw client.error?.error ?? new Error(`closed: ${code} ${reason}`);
 	})]);
 	return client;
 }

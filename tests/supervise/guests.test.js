@@ -1,6 +1,6 @@
 /* Clients whose process somebody else has started: whatever is killed, they go on. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -276,6 +276,24 @@ test("successors are the user that was asked for, and run the operator's program
 	await gone(s.name);
 	await s.stop();
 	rmSync(dirname(program), { recursive: true });
+});
+
+test("where there may be no guardian a client is told to come again, and others stay", async () => {
+	/* A user of whom nobody else has processes: the limit is his. */
+	const s = await start("tcpserver", "--user", "games");
+	await gone(s.name);
+	const a = await open(s.url);
+	const { length } = processes(s.name);
+
+	execFileSync("prlimit", ["--pid", String(s.child.pid), `--nproc=${length + 1}:`]);
+	await assert.rejects(open(s.url), /503/);
+	await until(() => / no-guardian peer=127/.test(s.log));
+	execFileSync("prlimit", ["--pid", String(s.child.pid), `--nproc=${length + 3}:`]);
+	const b = await open(s.url);
+	await a.sees(b);
+	await Promise.all([a.close(), b.close()]);
+	await gone(s.name);
+	await s.stop();
 });
 
 test("a listener and a server that starts processes share an instance of one name", async () => {

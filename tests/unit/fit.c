@@ -44,8 +44,11 @@ set_up(void)
 	put("/proc/sys/net/core/somaxconn", "4096\n");
 	put("/proc/sys/net/core/wmem_max", "212992\n");
 	put("/proc/self/cgroup", "0::/system.slice/rosterd.service\n");
-	at = (struct fit_system){
-	    .root = root, .user = 12345, .nproc = 1 << 20, .nofile = 1 << 20};
+	at = (struct fit_system){.root = root,
+	    .user = 12345,
+	    .nproc = 1 << 20,
+	    .nofile = 1 << 20,
+	    .each = FIT_CHILD};
 	wanted.max_clients = 1000;
 	wanted.max_packet = 65536;
 }
@@ -167,6 +170,19 @@ Test(fit, clients_that_are_there_are_not_in_their_own_way)
 	at.present = 150;
 	cr_assert_null(too_low(""));
 	cr_assert_eq(f.clients, 1000);
+}
+
+Test(fit, a_client_with_a_guardian_is_two_processes)
+{
+	put("/proc/sys/kernel/pid_max", "1408\n");
+	at.each = FIT_GUEST;
+	cr_assert_eq(too_low("kernel.pid_max")->needs, 200 + 300 + 8 + 2 * 1000);
+	cr_assert_eq(f.clients, 450);
+	at.present = 100;
+	cr_assert_eq(too_low("kernel.pid_max")->clients, 550);
+	at.nofile = 32 + 400;
+	cr_assert_not_null(too_low("RLIMIT_NOFILE"));
+	cr_assert_eq(f.clients, 300, "descriptors of the ticker are the same");
 }
 
 Test(fit, a_system_that_says_nothing)
