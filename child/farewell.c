@@ -116,6 +116,15 @@ farewell_silent(struct child *c)
 	enter(c, PHASE_CLOSING, CLOSE_MS);
 }
 
+/* Where TLS is up, its handshake is none of what was said: spare connections have it, too. */
+static bool
+has_said_something(const struct child *c)
+{
+	if (c->phase == PHASE_HANDSHAKE && c->in.tls != NULL && tls_is_up(c->in.tls))
+		return c->in.end > c->in.begin;
+	return load_relaxed(&c->seat.self->counters.received_bytes) > 0;
+}
+
 /*
  * A client that was never served: was it in earnest?  One that goes without a
  * byte before its time is over is none (a browser's spare connection, a look
@@ -127,7 +136,7 @@ judge_handshake(const struct child *c, bool late)
 	/* It waits for us. */
 	if (c->behind.step == BEHIND_ASKED)
 		return CHILD_DONE;
-	if (load_relaxed(&c->seat.self->counters.received_bytes) > 0)
+	if (has_said_something(c))
 		return CHILD_UNFINISHED;
 	return late ? CHILD_SILENT : CHILD_DONE;
 }

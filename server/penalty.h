@@ -4,6 +4,10 @@
  *	the child crashed				90 s
  *	the handshake was begun and never finished	10 s
  *	not one byte came in the time for it		 2 s
+ *	TLS was not agreed on				 2 s
+ *
+ * A handshake of TLS that is begun and left is one that is unfinished; after one
+ * that was done, no byte has come before the request's first.
  *
  * A debt is paid by waiting.  Over PENALTY_PATIENCE_MS an address is shut out
  * until it is paid.  Browsers open connections that they then do not use, and

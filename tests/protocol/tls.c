@@ -30,11 +30,17 @@ TestSuite(tls, .fini = tear_down, .timeout = 60);
 
 /* Connect to the port of TLS without speaking it. */
 static void
-connect_plainly(struct ws *w)
+connect_plainly_from(struct ws *w, const char *source)
 {
 	secure_speak(false);
-	ws_connect(w, s.tls_port);
+	ws_connect_from(w, s.tls_port, source);
 	secure_speak(true);
+}
+
+static void
+connect_plainly(struct ws *w)
+{
+	connect_plainly_from(w, "127.0.0.1");
 }
 
 static bool
@@ -202,6 +208,68 @@ Test(tls, a_handshake_that_is_not_finished_ends_at_the_deadline)
 	cr_assert_eq(server_counter(&s, "clients", "tls_failed"), 2);
 	ws_drop(&silent);
 	ws_drop(&begun);
+}
+
+static bool
+is_shut_out(const char *source)
+{
+	struct ws w;
+	bool in;
+
+	connect_plainly_from(&w, source);
+	w.tls = secure_try(w.fd, 0);
+	in = w.tls != NULL;
+	ws_drop(&w);
+	return !in;
+}
+
+/* Over 15 s that it owes an address is shut out: after two of 10 s, or eight of 2 s. */
+Test(tls, what_is_owed_for_a_handshake_that_fails)
+{
+	static const char begun[] = "\x16\x03\x01\x02\x00\x01\x00";
+	struct ws w[16];
+	int n = 0;
+
+	server_start_tls(&s, "ec",
+	    (const char *const[]){
+		"--penalty-exempt", "10.0.0.0/8", "--handshake", "500", NULL});
+	/* Begun, and not finished in time, or left. */
+	for (int i = 0; i < 4; i++) {
+		connect_plainly_from(&w[n], i < 2 ? "127.0.0.2" : "127.0.0.3");
+		ws_raw(&w[n], begun, sizeof(begun) - 1);
+		if (i >= 2)
+			ws_drop(&w[n]);
+		else
+			n++;
+	}
+	/* Not agreed on. */
+	for (int i = 0; i < 5; i++) {
+		connect_plainly_from(&w[n], "127.0.0.4");
+		ws_raw(&w[n++], "\x00garbage", 8);
+	}
+	/* Done, and then nothing is said: a browser's spare connection. */
+	for (int i = 0; i < 5; i++)
+		ws_connect_from(&w[n++], s.tls_port, "127.0.0.5");
+	/* Done and left, as those do who look whether we are there; and told the right port. */
+	for (int i = 0; i < 5; i++) {
+		struct ws look;
+
+		ws_connect_from(&look, s.tls_port, "127.0.0.6");
+		ws_drop(&look);
+		connect_plainly_from(&look, "127.0.0.6");
+		ws_raw_text(&look, PLAIN_REQUEST);
+		free(ws_rest(&look, patience(5000)));
+		ws_drop(&look);
+	}
+	cr_assert(server_await_counter(&s, "listener", "penalties", 14, patience(15000)));
+	cr_assert(is_shut_out("127.0.0.2"));
+	cr_assert(is_shut_out("127.0.0.3"));
+	cr_assert_not(is_shut_out("127.0.0.4"));
+	cr_assert_not(is_shut_out("127.0.0.5"));
+	cr_assert_not(is_shut_out("127.0.0.6"));
+	cr_assert_eq(server_counter(&s, "listener", "penalties"), 14);
+	while (n > 0)
+		ws_drop(&w[--n]);
 }
 
 Test(tls, garbage_is_the_end_at_once)
