@@ -3,7 +3,7 @@
  *
  * Says when all clients are there and it has become quiet, then waits for a line
  * on standard input, and then says whether all of them have the final roster.
- * With --changers, a client's properties are set to see that.
+ * A client's properties are set to see that; with --people, all have some from the beginning.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -44,6 +44,8 @@ ask_hold(const struct load *l)
 	f.piece = 4096;
 	fleet_connect_all(&f, l->flight);
 	seconds = (double)(clock_ns() - begun) / 1e9;
+	for (uint32_t i = 0; l->people && i < f.count; i++)
+		fleet_set_property(&f, &f.clients[i], l->size, 0);
 	fleet_until_quiet(&f, 2 * l->tick + 500);
 	report_begin();
 	report_add("connected", f.known);

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "clock.h"
 #include "intake.h"
@@ -245,11 +246,45 @@ fleet_frame(char *out, const char *text, size_t length)
 	return at + length;
 }
 
+/* As browsers do it: whoever negotiated it compresses even what is short. */
+static void
+say_deflated(struct fleet *f, struct client *c, const char *text, size_t length)
+{
+	z_stream z = {0};
+	char frame[2200];
+	unsigned char bytes[2100];
+	size_t used;
+
+	if (deflateInit2(&z, 5, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		fail("deflateInit2");
+	z.next_in = (unsigned char *)(uintptr_t)text;
+	z.avail_in = (unsigned)length;
+	z.next_out = bytes;
+	z.avail_out = sizeof(bytes);
+	(void)deflate(&z, Z_SYNC_FLUSH);
+	/* The last four bytes are not sent (RFC 7692, 7.2.1). */
+	used = fleet_frame(frame, (const char *)bytes, sizeof(bytes) - z.avail_out - 4);
+	frame[0] = (char)0xc1;
+	deflateEnd(&z);
+	fleet_send(f, c, frame, used);
+}
+
+static void
+say(struct fleet *f, struct client *c, const char *text, size_t length)
+{
+	char frame[2100];
+
+	if (f->load.deflate)
+		say_deflated(f, c, text, length);
+	else
+		fleet_send(f, c, frame, fleet_frame(frame, text, length));
+}
+
 void
 fleet_set_property(struct fleet *f, struct client *c, uint32_t size, uint32_t number)
 {
 	static const char *const names[] = {"Ada", "Grace", "Edsger", "Barbara", "Donald"};
-	char text[2048], frame[2100];
+	char text[2048];
 	int length;
 
 	if (size > 1024)
@@ -263,7 +298,7 @@ fleet_set_property(struct fleet *f, struct client *c, uint32_t size, uint32_t nu
 		    names[c->number % 5], c->number, c->number * 2654435761U >> 8,
 		    (c->number * 7919U + number * 13U) % 1920U,
 		    (c->number * 104729U + number * 7U) % 1080U);
-		fleet_send(f, c, frame, fleet_frame(frame, text, (size_t)length));
+		say(f, c, text, (size_t)length);
 		return;
 	}
 	length += snprintf(text + length, sizeof(text) - (size_t)length, "\"p\":\"");
@@ -271,7 +306,7 @@ fleet_set_property(struct fleet *f, struct client *c, uint32_t size, uint32_t nu
 	while (size-- > 10)
 		text[length++] = 'x';
 	length += snprintf(text + length, sizeof(text) - (size_t)length, "\"}}}");
-	fleet_send(f, c, frame, fleet_frame(frame, text, (size_t)length));
+	say(f, c, text, (size_t)length);
 }
 
 void

@@ -9,8 +9,8 @@ from bench import TICK_MS, load_command
 class Hold:
     """`with Hold(server, n)`: they are there and it is quiet; finish() says how it was."""
 
-    def __init__(self, server, clients, flight=32, tick_ms=TICK_MS):
-        options = {"clients": clients, "flight": flight, "tick": tick_ms}
+    def __init__(self, server, clients, flight=32, tick_ms=TICK_MS, **more):
+        options = {"clients": clients, "flight": flight, "tick": tick_ms, **more}
         self.process = subprocess.Popen(load_command(server, "hold", options), text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.start = self._answer()

@@ -3,7 +3,11 @@
 
 MemAvailable is the difference that all of them make to the machine, kernel and the
 generator's ends of the connections included; the rest is per process.
+
+Then the same for fewer who say something of themselves, on a server that compresses:
+none of them negotiated permessage-deflate, or all.
 """
+import os
 import statistics
 
 import processes
@@ -14,10 +18,11 @@ CLIENTS = by_size(5000, 1000, 40)
 
 
 def measure(name, _what, options):
-    clients = options["clients"]
+    options = dict(options)
+    clients = options.pop("clients")
     processes.settle()
     before = processes.available_kib()
-    with Server(name, clients) as server, Hold(server, clients) as hold:
+    with Server(name, clients) as server, Hold(server, clients, **options) as hold:
         pids = [pid for pid in processes.children(server.process.pid)
                 if "client" in processes.title(pid)]
         after = processes.available_kib()
@@ -35,3 +40,10 @@ def measure(name, _what, options):
 
 ask("memory", {f"{CLIENTS} clients": ("hold", {"clients": CLIENTS})}, (ROSTERD, LOOP),
     ("private_dirty_kib", "pss_kib", "page_tables_kib", "available_kib"), measure)
+
+os.environ["ROSTERD_OPTIONS"] = "--compress 5"
+PEOPLE = {"clients": by_size(500, 500, 20), "people": True}
+ask("memory_compressed",
+    {f"{PEOPLE['clients']} {how}": ("hold", {**PEOPLE, **deflate})
+     for how, deflate in (("plain", {}), ("compressed", {"deflate": True}))},
+    (ROSTERD,), ("private_dirty_kib", "pss_kib"), measure)
