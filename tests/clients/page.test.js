@@ -216,18 +216,36 @@ test("more clients than there are rows, and thousands of packets, leave the page
 });
 
 /* axe-core with all its rules, in both colour schemes. */
+async function checkAccess(page, where) {
+	await page.evaluate(AXE);
+	for (const colorScheme of ["light", "dark"]) {
+		await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+		/* Highlights come and go: their end is waited for. */
+		await page.waitForFunction(() => document.getAnimations().length === 0);
+		const { violations } = await page.evaluate(() => globalThis.axe.run());
+		assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]), [], `${where}, ${colorScheme}`);
+	}
+}
+
 test("axe finds nothing, in light and in dark", async () => {
 	await a.click("#clear");
 	await a.click("#send");
 	await a.click('#log li.out summary');
-	await a.evaluate(AXE);
-	for (const colorScheme of ["light", "dark"]) {
-		await a.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-		/* Highlights come and go: their end is waited for. */
-		await a.waitForFunction(() => document.getAnimations().length === 0);
-		const { violations } = await a.evaluate(() => globalThis.axe.run());
-		assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]), [], colorScheme);
-	}
+	await checkAccess(a, "desk");
+});
+
+test("axe finds nothing on a phone, nor while there is no connection", async () => {
+	const own = await start();
+	const phone = await browser.newContext({ viewport: { width: 390, height: 800 }, isMobile: true, hasTouch: true });
+	const page = await openPage(phone, own);
+
+	await page.tap("#send");
+	await page.tap('#log li.out summary');
+	await checkAccess(page, "phone");
+	await own.stop();
+	await reads(page, "#state-text", "not connected (1001");
+	await checkAccess(page, "not connected");
+	await phone.close();
 });
 
 test("colours can be chosen against the system's, and are remembered", async () => {
