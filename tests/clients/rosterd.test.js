@@ -197,6 +197,47 @@ for (const [name, WebSocket] of [["ws", Ws], ["the built-in WebSocket", BuiltIn]
 			a.close();
 		});
 
+		test("properties that were taken once and are refused now are not tried for ever, either", async (t) => {
+			const startOwn = starter(t);
+			const first = await startOwn();
+			const a = await open({ properties: { large: "x".repeat(300) } }, first.url);
+			let refusals = 0;
+
+			await until(a, () => a.roster.get(a.token).large);
+			a.on("close", ({ code }) => { refusals += code === 1008; });
+			await first.stop();
+			await startOwn("--listen", `127.0.0.1:${first.port}`, "--max-properties", "200");
+			await next(a, "open", () => Object.keys(a.properties).length === 0);
+			a.set({ small: 1 });
+			await until(a, () => a.roster.get(a.token)?.small === 1);
+			assert.deepEqual(a.properties, { small: 1 });
+			assert.ok(refusals <= 2);
+			a.close();
+		});
+
+		test("what the operator's program says of it is not taken for its own, and it does not try for ever to change that", async (t) => {
+			const folder = mkdtempSync(join(tmpdir(), "rosterd-hook-")), hook = join(folder, "hook");
+
+			t.after(() => rmSync(folder, { recursive: true }));
+			writeFileSync(hook, `#!/bin/sh\necho '{"auth.user":"ada"}'\n`, { mode: 0o755 });
+			const own = await starter(t)("--on-connect", hook);
+			const a = await open({ properties: { name: "Ada" } }, own.url);
+
+			await until(a, () => a.roster.get(a.token).name === "Ada");
+			let closes = 0;
+			a.on("close", () => { closes++; });
+			const reopened = next(a, "open");
+			a.set({ "auth.user": "eve" });
+			await reopened;
+			await until(a, () => a.roster.get(a.token)?.name === "Ada");
+			a.set({ x: 1 });
+			await until(a, () => a.roster.get(a.token)?.x === 1);
+			assert.deepEqual(a.properties, { name: "Ada", x: 1 });
+			assert.deepEqual(a.roster.get(a.token), { "auth.user": "ada", name: "Ada", x: 1 });
+			assert.equal(closes, 1);
+			a.close();
+		});
+
 		test("a new version is told, and the function for it is called", async (t) => {
 			const startOwn = starter(t);
 			const first = await startOwn("--app-version", "one");

@@ -102,7 +102,10 @@ export class Rosterd<P extends Properties = Properties> {
 	 * Map; while the connection is lost, it stays as it was.
 	 */
 	readonly roster: Map<Token, Partial<P>>;
-	/** What this client says about itself, sent or not; a copy. */
+	/**
+	 * What this client says about itself, sent or not; a copy.  Without what the
+	 * operator's program (--on-connect) says of it: that is in the roster only.
+	 */
 	readonly properties: Partial<P>;
 
 	/** Call handler on each event.  What is returned ends that. */
@@ -113,7 +116,8 @@ export class Rosterd<P extends Properties = Properties> {
 	 * Change own properties, key by key; null deletes one.  Goes out at once, or
 	 * together with other changes at most 50 ms later.  May be called at any time:
 	 * after each connection the server is told all of them.  But after the server
-	 * has refused something (1007, 1008, 1009), only what it had taken before.
+	 * has refused something (1007, 1008, 1009), only what it had taken before, and
+	 * if it refuses that, too, nothing.
 	 */
 	set(properties: { [K in keyof P]?: P[K] | null }): this;
 

@@ -45,6 +45,7 @@ export class Rosterd {
 	#changed = []; /* tokens whose properties the last changes packet named */
 	#wanted = new Map(); /* own properties: what they are to be */
 	#known = new Map(); /* and what the server is known to have taken */
+	#reverted = false; /* to those; and not heard since that they were taken again */
 	#unsent = new Map(); /* what it was not told yet; null deletes */
 	#setTimer;
 	#lastSet = -SET_MS;
@@ -147,14 +148,22 @@ export class Rosterd {
 	#onClose({ code, reason }) {
 		const steady = this.#opened !== null && performance.now() - this.#opened >= STEADY_MS;
 
-		/* What was refused would be refused again, for ever: go back to what was taken. */
 		if (REFUSED.has(code))
-			this.#wanted = new Map(this.#known);
+			this.#revert();
 		this.#failures = steady ? 0 : this.#failures;
 		const wait = this.#pause();
 		this.#failures++;
 		this.#retryTimer = setTimeout(() => this.#start(), wait);
 		this.#lose({ code, reason: String(reason) }, wait);
+	}
+
+	/*
+	 * What was refused would be refused again, for ever: go back to what was taken.  If that
+	 * is refused, too, the server's rules are others than they were: say nothing.
+	 */
+	#revert() {
+		this.#wanted = new Map(this.#reverted ? [] : this.#known);
+		this.#reverted = true;
 	}
 
 	/* Full jitter: clients that were lost together do not come back together. */
@@ -210,10 +219,22 @@ export class Rosterd {
 		if (first)
 			this.#open(index);
 		else
-			this.#known = new Map(Object.entries(this.#roster.get(index) ?? {}));
+			this.#learn(Object.entries(this.#roster.get(index) ?? {}));
 		this.#report(before, first);
 		if (previous !== null && version !== previous)
 			this.#reload(version, previous);
+	}
+
+	/*
+	 * The server itself may have set some (--on-connect), and they are not for a client to
+	 * say: ours are those that came to what they were to be.
+	 */
+	#learn(own) {
+		const isOurs = ([key, value]) => this.#wanted.has(key) &&
+		    (this.#known.has(key) || JSON.stringify(value) === JSON.stringify(this.#wanted.get(key)));
+
+		this.#known = new Map(own.filter(isOurs));
+		this.#reverted = false;
 	}
 
 	#open(token) {
