@@ -379,6 +379,7 @@ bool
 segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen)
 {
 	const struct entry *e = segment_entry(h, slot);
+	bool proxied;
 
 	seen->generation = load_acquire(&e->generation);
 	seen->state = load_acquire(&e->state);
@@ -388,9 +389,12 @@ segment_look(const struct header *h, uint32_t slot, struct entry_seen *seen)
 	seen->announced = load_relaxed(&e->announced);
 	copy_unsure(seen->token, e->token, TOKEN_LENGTH);
 	seen->token[TOKEN_LENGTH] = '\0';
-	copy_unsure(seen->peer, segment_client(e), PEER_LENGTH);
+	proxied = load_acquire(&e->proxied) == 1;
+	copy_unsure(seen->peer, proxied ? e->client : e->peer, PEER_LENGTH);
 	seen->peer[PEER_LENGTH] = '\0';
-	copy_unsure(seen->via, segment_via(e), PEER_LENGTH);
+	seen->via[0] = '\0';
+	if (proxied)
+		copy_unsure(seen->via, e->peer, PEER_LENGTH);
 	seen->via[PEER_LENGTH] = '\0';
 	fence_acquire();
 	return load_relaxed(&e->generation) == seen->generation &&
