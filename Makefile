@@ -37,7 +37,7 @@ SERVER := inherit options rows usage conf fit guest guardian host listener liste
 	tick watch commons witness user departure \
 	drain guard latch post parcel registry amend render deflate kill kick group bells books events roll peer
 SERVER += admission census penalty source startups proxied
-SERVER += hooks spawner jobs launch cgi judge strays tell reading
+SERVER += hooks spawner jobs permits seal launch cgi judge strays tell reading
 SERVER += signing signer
 
 UNIT := $(basename $(notdir $(wildcard tests/unit/*.c)))
@@ -94,7 +94,7 @@ else ifeq ($(FLAVOUR),clang)
 CC := clang
 endif
 
-LIBS_TESTS := -lcriterion -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto -lz
+LIBS_TESTS := -lcriterion -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz
 ifeq ($(LINK),static)
 # The libraries mention name services, which this program never asks, and about
 # which the linker warns in every static link: -w is for that alone.
@@ -103,7 +103,7 @@ LAYOUT := -Wl,-T,child/pages.ld
 LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz -lcap -ldl -lpthread
 else
 LINK_PRODUCT := $(LINK_FLAGS)
-LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lssl -lcrypto -lz
+LIBS := -lwebsockets -ljansson -linih -lseccomp -lbsd -lmd -lssl -lcrypto -lz
 endif
 
 objects = $(patsubst %,$(OUT)/obj/$(1)/%.o,$(2))

@@ -76,20 +76,12 @@ apply(struct properties *p, struct span key, struct span value, struct text *scr
 static bool
 touches_reserved(const struct properties *p, struct span object)
 {
-	size_t prefix = p->reserved != NULL ? strlen(p->reserved) : 0;
-	struct text scratch = {0};
 	struct span key, value;
-	bool found = false;
 
-	while (prefix > 0 && !found && span_next_member(&object, &key, &value)) {
-		text_clear(&scratch, KEEP);
-		/* What cannot be looked at is not let through. */
-		found = !text_reserve(&scratch, key.length) ||
-			(span_decode(key, scratch.bytes) >= prefix &&
-			    memcmp(scratch.bytes, p->reserved, prefix) == 0);
-	}
-	text_clear(&scratch, 0);
-	return found;
+	while (p->reserved != NULL && span_next_member(&object, &key, &value))
+		if (span_begins(key, p->reserved))
+			return true;
+	return false;
 }
 
 static int

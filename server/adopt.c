@@ -27,6 +27,19 @@ adopt_nothing(struct ticker *t)
 	tick_first(t);
 }
 
+/*
+ * Clients that came in under other rules than ours: who has no reserved names may
+ * stay (reading.h finds that out), and who is at the door has to ask again.
+ */
+static void
+rule_anew(struct ticker *t, uint32_t slot, uint32_t state)
+{
+	struct entry *e = books_entry(t, slot);
+
+	memset(e->seal, 0, SEAL_LENGTH);
+	store_relaxed(&e->permitted, state == ENTRY_OPEN);
+}
+
 /* Who sat where when the ticker before us died. */
 static void
 adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
@@ -34,12 +47,15 @@ adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	const struct entry *e = books_entry(t, slot);
 	uint32_t state = load_acquire(&e->state);
 	struct client *c = &t->clients[slot];
+	bool same_rules = strcmp(t->header->reserved, books_reserved(t)) == 0;
 
 	if (state == ENTRY_FREE || state > ENTRY_LEAVING) {
 		t->free_slots[t->free_count++] = slot;
 		return;
 	}
 	books_seat(t, slot);
+	if (!same_rules)
+		rule_anew(t, slot, state);
 	if (state != ENTRY_LEAVING)
 		books_enroll(t, slot);
 	c->pid = load_relaxed(&e->pid);

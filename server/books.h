@@ -30,6 +30,7 @@ struct ticker_start {
 	struct limits limits;
 	uint32_t tick_ms;
 	bool tell_ends;       /* --on-close: tell.h */
+	const char *reserved; /* --reserved, if --on-connect decides; or NULL */
 	uint32_t claim_ms;    /* for a child between having a slot and having a client */
 	uint32_t hung_ms;     /* for a child to show a heartbeat when it was rung */
 	uint32_t compress;    /* --compress: zlib's level; 0: nothing is compressed */
@@ -215,6 +216,13 @@ void books_note(struct ticker *t, uint32_t slot, uint32_t kind);
 
 /* Is any listener connected? */
 bool books_has_listener(const struct ticker *t);
+
+/* The prefix of reserved names, as it stands in the header; empty: there is none. */
+static inline const char *
+books_reserved(const struct ticker *t)
+{
+	return t->start.reserved != NULL ? t->start.reserved : "";
+}
 
 static inline char *
 books_text(const struct ticker *t, uint32_t slot)

@@ -7,6 +7,7 @@
 #include "../shm/log.h"
 #include "guardian.h"
 #include "host.h"
+#include "instance.h"
 #include "latch.h"
 #include "signing.h"
 #include "sockets.h"
@@ -99,6 +100,13 @@ guest_run(const struct options *options, const struct inherit *given)
 		child_turn_away(start.client, start.tls, "The server is not ready.");
 	}
 	start.header = segment.header;
+	if (!instance_goes_by(start.header, options)) {
+		log_error("other-rules",
+		    "peer=%s why=\"it runs with another --on-connect or "
+		    "--reserved\"",
+		    start.peer);
+		child_turn_away(start.client, start.tls, "The server is not ready.");
+	}
 	/* Before memory is filled that it has no use for. */
 	if ((start.guardian = guardian_start(options, &segment, start.parts)) < 0) {
 		log_error("no-guardian", "peer=%s errno=\"%s\"", start.peer, strerror(errno));

@@ -23,15 +23,13 @@ host_is_there(const struct header *header, const char *name)
 {
 	struct sockaddr_un address;
 	socklen_t length = register_address(&address, name, header->door);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool alive;
+	int fd = register_connect(&address, length);
 
-	if (fd < 0)
-		return false;
 	/* A full queue is one that somebody is about to empty. */
-	alive = connect(fd, (struct sockaddr *)&address, length) == 0 || errno == EAGAIN;
+	if (fd < 0)
+		return errno == EAGAIN;
 	close(fd);
-	return alive;
+	return true;
 }
 
 /* Nothing of whoever forked it: no signal that he ignores, no directory, no terminal. */

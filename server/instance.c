@@ -152,6 +152,14 @@ instance_find(struct keeper *k, bool latched)
 	return result;
 }
 
+bool
+instance_goes_by(const struct header *header, const struct options *options)
+{
+	const char *reserved = options_reserved(options);
+
+	return strcmp(header->reserved, reserved != NULL ? reserved : "") == 0;
+}
+
 /* Its ticker is told, so that it does not wait for a listener that never comes back. */
 static int
 retire(struct keeper *k, const struct instance_bequest *b)

@@ -37,4 +37,11 @@ struct instance_bequest {
  */
 int instance_take_over(struct keeper *k, const struct instance_bequest *bequest, bool *retired);
 
+/*
+ * Do clients come in as these options say (--on-connect, --reserved)?  What its ticker
+ * goes by stands in the segment.  If not, it is to be replaced, and nobody is served
+ * before it is: it would let in, or kill, the wrong ones.
+ */
+bool instance_goes_by(const struct header *header, const struct options *options);
+
 #endif

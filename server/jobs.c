@@ -14,6 +14,7 @@
 #include "cgi.h"
 #include "judge.h"
 #include "launch.h"
+#include "permits.h"
 #include "strays.h"
 
 #define ERRORS_MAX (64U << 10) /* bytes that a hook may write to its stderr */
@@ -103,16 +104,12 @@ dequeue(struct queue *q)
 static void
 answer(struct job *j, enum hook_verdict verdict, const struct text *text)
 {
-	struct hook_message m = {.kind = HOOK_ANSWER,
-	    .slot = j->m.slot,
-	    .segment = j->m.segment,
-	    .generation = j->m.generation,
-	    .verdict = verdict};
-
 	/* One that does not take it is gone, and its line closes. */
-	if (j->line >= 0)
-		(void)hook_send(j->line, &m, text != NULL ? text->bytes : NULL,
-		    text != NULL ? text->length : 0, -1);
+	if (j->line >= 0 && verdict == HOOK_ADMITTED)
+		permits_give(j->line, &j->m, text);
+	else if (j->line >= 0)
+		(void)hook_answer(j->line, &j->m, verdict, text != NULL ? text->bytes : NULL,
+		    text != NULL ? text->length : 0);
 	j->line = -1;
 	j->ended = true;
 }

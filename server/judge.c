@@ -11,13 +11,39 @@
 #define UNAUTHORIZED "This client has to say who it is."
 #define CHALLENGE "Basic realm=\"rosterd\""
 
+/* Does that name come again? */
 static bool
-has_prefix(struct span name, const char *prefix)
+comes_again(struct span rest, struct span name)
 {
-	char plain[HOOK_ANSWER_MAX];
-	size_t length = strlen(prefix);
+	struct span other, value;
 
-	return span_decode(name, plain) >= length && memcmp(plain, prefix, length) == 0;
+	while (span_next_member(&rest, &other, &value))
+		if (span_equal(name, other))
+			return true;
+	return false;
+}
+
+/*
+ * The object as its child is to publish it: what the seal of it is made of (seal.h)
+ * has to be what comes of a merge of it.
+ */
+static void
+add_members(struct text *out, struct span rest)
+{
+	struct span name, value;
+	const char *separator = "{";
+
+	while (span_next_member(&rest, &name, &value)) {
+		if ((value.length == 4 && memcmp(value.at, "null", 4) == 0) ||
+		    comes_again(rest, name))
+			continue;
+		text_string(out, separator);
+		text_add(out, name.at, name.length);
+		text_string(out, ":");
+		span_compact(value, out);
+		separator = ",";
+	}
+	text_string(out, *separator == '{' ? "{}" : "}");
 }
 
 static enum hook_verdict
@@ -39,13 +65,16 @@ admit(const struct text *output, const char *reserved, struct text *answer, cons
 		return HOOK_FAULT;
 	}
 	while (span_next_member(&rest, &name, &value)) {
-		if (!has_prefix(name, reserved)) {
+		if (!span_begins(name, reserved)) {
 			*why = "a name in its output does not begin with the reserved prefix";
 			return HOOK_FAULT;
 		}
 	}
-	span_compact(whole, answer);
-	return HOOK_ADMITTED;
+	add_members(answer, whole);
+	if (!answer->failed)
+		return HOOK_ADMITTED;
+	*why = "there is no memory for its output";
+	return HOOK_FAULT;
 }
 
 /* The next line, without white space at its end. */

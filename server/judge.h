@@ -2,7 +2,8 @@
  * judge.h - what a hook's end and its output mean.
  *
  *	exit 0	 admitted; what it printed is a JSON object, or nothing.  Each of
- *		 its names begins with the reserved prefix
+ *		 its names begins with the reserved prefix.  A name that comes again
+ *		 counts as it comes last, and null is as if it was not there
  *	exit 1	 forbidden (403); the first line is the reason
  *	exit 77	 not authorized (401); a line "WWW-Authenticate: ..." is passed on
  *	else	 a fault of the hook's

@@ -26,11 +26,9 @@ keeper_connect(struct keeper *k)
 	struct sockaddr_un address;
 	socklen_t length = register_address(&address, k->options->name, k->door);
 
-	k->line = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (k->line < 0)
+	if ((k->line = register_connect(&address, length)) < 0)
 		return -1;
-	if (connect(k->line, (struct sockaddr *)&address, length) == 0 &&
-	    register_send(k->line, &m, NULL, 0) == 0)
+	if (register_send(k->line, &m, NULL, 0) == 0)
 		return 0;
 	close(k->line);
 	k->line = -1;
@@ -50,6 +48,7 @@ become_ticker(const struct keeper *k)
 	    .claim_ms = o->handshake_ms + CLAIM_EXTRA_MS +
 			(o->on_connect != NULL ? o->hook_ms + HOOK_QUEUE_MS : 0),
 	    .tell_ends = o->on_close != NULL,
+	    .reserved = options_reserved(o),
 	    .door = k->door,
 	    .hung_ms = o->hung_ms,
 	    .compress = o->compress,

@@ -73,6 +73,10 @@ lifetime_ticker(struct listener *l)
 	case KEEPER_TOLD: proxied_admit(l, &m); break;
 	case KEEPER_READY:
 		l->restart_ms = 0; /* it may be one that another listener started */
+		if (!instance_goes_by(header_of(l), l->options))
+			log_error("not-serving",
+			    "why=\"another listener of this name has another --on-connect or "
+			    "--reserved\"");
 		listening_map_front(l);
 		listening_follow_hooks(l);
 		spawn_limit(&l->settings, header_of(l));

@@ -29,7 +29,8 @@
 static void
 accept_or_not(struct listener *l)
 {
-	bool ready = l->keeper.ready && l->phase == PHASE_SERVING;
+	bool ready = l->keeper.ready && l->phase == PHASE_SERVING &&
+		     instance_goes_by(l->keeper.segment.header, l->options);
 
 	for (unsigned i = 0; i < l->ports.count; i++) {
 		struct port *port = &l->ports.all[i];
@@ -218,10 +219,8 @@ take_over(struct listener *l, const struct listener_start *start)
 		hooks_leave(&l->hooks);
 	if (retired)
 		l->children.running += bequest.pid != 0; /* its ticker is one of many now */
-	else if (start->handover != NULL) {
+	else if (start->handover != NULL)
 		l->replacing = true;
-		keeper_replace(&l->keeper);
-	}
 	return 0;
 }
 
@@ -235,9 +234,14 @@ open_instance(struct listener *l, const struct listener_start *start)
 		result = take_over(l, start);
 	else
 		result = instance_find(&l->keeper, start->latched);
-	if (result == 0)
-		spawn_limit(&l->settings, l->keeper.segment.header);
-	return result;
+	if (result < 0)
+		return -1;
+	spawn_limit(&l->settings, l->keeper.segment.header);
+	if (!instance_goes_by(l->keeper.segment.header, l->options))
+		l->replacing = true;
+	if (l->replacing)
+		keeper_replace(&l->keeper);
+	return 0;
 }
 
 static void

@@ -452,6 +452,12 @@ options_limits(const struct options *o, struct limits *limits)
 	limits->max_properties = o->max_properties;
 }
 
+const char *
+options_reserved(const struct options *o)
+{
+	return o->on_connect != NULL ? o->reserved : NULL;
+}
+
 void
 options_child(const struct options *o, struct child_settings *settings)
 {
@@ -464,7 +470,7 @@ options_child(const struct options *o, struct child_settings *settings)
 	settings->handshake_ms = o->handshake_ms;
 	settings->hook_ms = o->on_connect != NULL ? o->hook_ms : 0;
 	settings->hook_headers = o->hook_headers;
-	settings->reserved = o->on_connect != NULL ? o->reserved : NULL;
+	settings->reserved = options_reserved(o);
 	settings->compress = o->compress != 0;
 	settings->rate = o->rate;
 	settings->rate_bytes = o->rate_bytes;

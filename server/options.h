@@ -62,4 +62,7 @@ void options_limits(const struct options *o, struct limits *limits);
 void options_child(const struct options *o, struct child_settings *settings);
 void options_trust(const struct options *o, struct trust *trust);
 
+/* --reserved, or NULL: no program decides, and no name is reserved. */
+const char *options_reserved(const struct options *o);
+
 #endif

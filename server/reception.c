@@ -258,7 +258,7 @@ introduce(struct ticker *t, const struct stranger *s, const struct register_mess
 		return WELCOME_GARBAGE;
 	/* Its slot may be another's by now, or nobody's. */
 	if ((m->kind == REGISTER_LISTENER || m->kind == REGISTER_KICK ||
-		m->kind == REGISTER_KILL) &&
+		m->kind == REGISTER_KILL || m->kind == REGISTER_PERMIT) &&
 	    peer_is_caged(&s->peer))
 		return WELCOME_GARBAGE;
 	switch (m->kind) {
@@ -269,6 +269,11 @@ introduce(struct ticker *t, const struct stranger *s, const struct register_mess
 	case REGISTER_KICK:
 	case REGISTER_KILL:
 		answer(t, s->fd, kick_client(t, m, &s->peer), LAYOUT_NO_SLOT);
+		return WELCOME_GO;
+	case REGISTER_PERMIT:
+		answer(t, s->fd, registry_permit(t, m) ? REGISTER_DONE : REGISTER_REFUSED,
+		    m->slot);
+		FAULT("reception.permitted");
 		return WELCOME_GO;
 	default: return WELCOME_GARBAGE;
 	}

@@ -10,6 +10,7 @@
 #include "../shm/address.h"
 #include "../shm/token.h"
 #include "bells.h"
+#include "kill.h"
 
 /* The directory entry of a new client; what was there before cannot be seen any more. */
 static int
@@ -39,6 +40,7 @@ fill_entry(struct ticker *t, uint32_t slot, const char *peer, uint32_t pid)
 	memcpy(e->peer, peer, PEER_LENGTH);
 	store_relaxed(&e->proxied, 0);
 	store_relaxed(&e->untold, 0);
+	store_relaxed(&e->permitted, 0);
 	FAULT("registry.filled");
 	store_release(&e->state, ENTRY_CLAIMED);
 	FAULT("registry.claimed");
@@ -166,6 +168,28 @@ registry_tell(struct ticker *t, uint32_t slot, const char client[PEER_LENGTH])
 	return true;
 }
 
+bool
+registry_permit(struct ticker *t, const struct register_message *m)
+{
+	struct entry *e;
+
+	if (m->segment != t->header->id || m->slot >= t->max_clients ||
+	    strncmp(m->peer, books_reserved(t), PEER_LENGTH) != 0)
+		return false;
+	e = books_entry(t, m->slot);
+	if (load_relaxed(&e->state) != ENTRY_CLAIMED ||
+	    load_relaxed(&e->generation) != m->generation)
+		return false;
+	if (load_relaxed(&e->permitted) != 0)
+		return memcmp(e->seal, m->seal, SEAL_LENGTH) == 0;
+	memcpy(e->seal, m->seal, SEAL_LENGTH);
+	FAULT("registry.sealed");
+	store_release(&e->permitted, 1);
+	count_add(&t->header->counters.permitted, 1);
+	FAULT("registry.permitted");
+	return true;
+}
+
 void
 registry_open(struct ticker *t, uint32_t slot)
 {
@@ -175,6 +199,10 @@ registry_open(struct ticker *t, uint32_t slot)
 
 	if (load_relaxed(&e->state) != ENTRY_CLAIMED || t->clients[slot].doomed)
 		return;
+	if (t->start.reserved != NULL && load_relaxed(&e->permitted) == 0) {
+		kill_child(t, slot, KILL_LIE, "it came in without leave");
+		return;
+	}
 	if (load_relaxed(&box->stop) == STOP_NOT)
 		t->clients[slot].leave_ms = 0;
 	books_unclaim(t, slot);

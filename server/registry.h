@@ -31,7 +31,17 @@ bool registry_return(
  */
 bool registry_tell(struct ticker *t, uint32_t slot, const char client[PEER_LENGTH]);
 
-/* The handshake is done: the token exists for everybody. */
+/*
+ * The spawner says that a client may come in, and with which reserved properties
+ * (permits.h).  After the death of a ticker it may say so again.  False: that client
+ * has gone, or other names are reserved here.
+ */
+bool registry_permit(struct ticker *t, const struct register_message *m);
+
+/*
+ * The handshake is done: the token exists for everybody.  A child that says so
+ * without leave, where leave is needed, is killed.
+ */
 void registry_open(struct ticker *t, uint32_t slot);
 
 /*

@@ -19,12 +19,13 @@
 #include "../shm/segment.h"
 #include "jobs.h"
 #include "peer.h"
+#include "permits.h"
 
 #define LINES_MAX 65536 /* descriptors that may be lines */
 #define ACCEPT_BATCH 64
 #define EVENTS 64
 
-enum tag { TAG_SOCKET, TAG_OWNER, TAG_SIGNAL, TAG_LINE, TAG_OUT, TAG_ERR };
+enum tag { TAG_SOCKET, TAG_OWNER, TAG_SIGNAL, TAG_LINE, TAG_TICKER, TAG_OUT, TAG_ERR };
 
 enum line_kind {
 	LINE_NONE,
@@ -62,6 +63,12 @@ watch_job(int fd, enum jobs_pipe pipe, uint32_t place)
 	watch(fd, pipe == JOBS_OUT ? TAG_OUT : TAG_ERR, place);
 }
 
+static void
+watch_permit(int fd)
+{
+	watch(fd, TAG_TICKER, (uint32_t)fd);
+}
+
 /* The socket goes on: another spawner has it, too. */
 static void
 retire(void)
@@ -74,8 +81,10 @@ retire(void)
 static void
 drop_line(int fd)
 {
-	if (self.kinds[fd] == LINE_ASKED)
+	if (self.kinds[fd] == LINE_ASKED) {
 		jobs_forget(fd);
+		permits_forget(fd);
+	}
 	if (fd == self.ticker)
 		self.ticker = -1;
 	self.kinds[fd] = LINE_NONE;
@@ -138,14 +147,14 @@ is_at_the_door(int fd, const struct hook_message *m, struct hook_message *client
 static bool
 ask(int fd, const struct hook_message *m, size_t length)
 {
-	struct hook_message client, busy = {.kind = HOOK_ANSWER, .verdict = HOOK_BUSY};
+	struct hook_message client;
 
 	if (self.kinds[fd] != LINE_SILENT || length > HOOK_ASK_MAX ||
 	    self.options->on_connect == NULL || !is_at_the_door(fd, m, &client))
 		return false;
 	self.kinds[fd] = LINE_ASKED;
 	if (!jobs_ask(fd, &client, m->peer, self.text, length))
-		return hook_send(fd, &busy, NULL, 0, -1) == 0;
+		return hook_answer(fd, m, HOOK_BUSY, NULL, 0) == 0;
 	return true;
 }
 
@@ -185,8 +194,10 @@ static bool
 share(int fd)
 {
 	struct hook_message m = {.kind = HOOK_SOCKET};
+	struct peer peer;
 
-	if (self.kinds[fd] != LINE_SILENT || self.socket < 0)
+	if (self.kinds[fd] != LINE_SILENT || self.socket < 0 || peer_of(fd, &peer) < 0 ||
+	    peer_is_caged(&peer))
 		return false;
 	(void)hook_send(fd, &m, NULL, 0, self.socket);
 	/* It has a spawner of its own; without a listener of ours we are not needed. */
@@ -283,6 +294,7 @@ dispatch(enum tag tag, uint32_t number)
 		break;
 	case TAG_SIGNAL: hear_signal(); break;
 	case TAG_LINE: (void)hear_line((int)number); break;
+	case TAG_TICKER: permits_hear((int)number); break;
 	case TAG_OUT: jobs_read(number, JOBS_OUT); break;
 	case TAG_ERR: jobs_read(number, JOBS_ERR); break;
 	}
@@ -338,6 +350,7 @@ set_up(const struct spawner_start *start)
 	sigprocmask(SIG_SETMASK, &set, NULL);
 	self.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	self.epoll = epoll_create1(EPOLL_CLOEXEC);
+	permits_make(start->options, start->header, watch_permit);
 	if (self.signals < 0 || self.epoll < 0 || jobs_make(start->options, watch_job) < 0 ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return -1;

@@ -3,6 +3,7 @@
  *
  *	spawner.c	its loop: who asks, who tells
  *	jobs.c		programs that run or wait for their turn
+ *	permits.c	the ticker is told who may come in
  *	launch.c	how one is started (cgi.c: its environment)
  *	judge.c		what its end means
  *	strays.c	what it has left behind

@@ -111,6 +111,11 @@ read_changes(struct ticker *t)
 		case READING_LIE:
 			kill_child(t, slot, KILL_LIE, "nonsense in its properties");
 			break;
+		case READING_FORGED:
+			/* Others may believe these names: it is not shown, not even once more. */
+			kill_child(t, slot, KILL_LIE, "forged reserved properties");
+			departure_leave(t, slot);
+			break;
 		}
 	}
 	return any;

@@ -213,6 +213,7 @@ set_up(struct ticker *t, const struct ticker_start *start)
 	else
 		adopt_nothing(t);
 	FAULT("ticker.adopted");
+	snprintf(t->header->reserved, sizeof(t->header->reserved), "%s", books_reserved(t));
 	if (t->seated_count == 0 && load_relaxed(&t->header->empty_boot_ms) == 0)
 		store_relaxed(&t->header->empty_boot_ms, clock_boot_ms());
 	store_release(&t->header->ready, 1);

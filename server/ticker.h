@@ -11,6 +11,7 @@
  *	departure.c	how a client leaves
  *	tell.c		that it has left, for the operator's program
  *	reading.c	what it says about itself
+ *	seal.c		which of it is not its own to say
  *	post.c		mail from outboxes to inboxes and the log (parcel.c: a packet)
  *	registry.c	how a client comes
  *	render.c	the roster as text, into a snapshot

@@ -22,14 +22,8 @@ hook_connect(const char *name, uint64_t door)
 {
 	struct sockaddr_un address;
 	socklen_t length = hook_address(&address, name, door);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) == 0)
-		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
+	return register_connect(&address, length);
 }
 
 union control {
@@ -85,4 +79,17 @@ hook_receive(
 	*length = (size_t)got - sizeof(*m);
 	m->peer[PEER_LENGTH - 1] = '\0';
 	return 1;
+}
+
+int
+hook_answer(int fd, const struct hook_message *asked, enum hook_verdict verdict,
+    const char *text, size_t length)
+{
+	struct hook_message m = {.kind = HOOK_ANSWER,
+	    .slot = asked->slot,
+	    .segment = asked->segment,
+	    .generation = asked->generation,
+	    .verdict = verdict};
+
+	return hook_send(fd, &m, text, length, -1);
 }

@@ -8,15 +8,17 @@
  *
  *	ASK	from a child, once: may my client come in?  The text is its path,
  *		its query and then name and value of headers, each with a NUL
- *	ANSWER	to that: a verdict, with initial properties or a reason as text
+ *	ANSWER	to that: a verdict, with initial properties or a reason as text;
+ *		that somebody is admitted the ticker knows by then (permits.h)
  *	TICKER	from the ticker, first of all: it has ends to tell
  *	CLOSED	from the ticker: a client has left; its properties are the text
- *	SHARE	from a listener that wants to start a spawner, too
+ *	SHARE	from a listener that wants to start a spawner, too; not from a cage
  *	SOCKET	to that: with the listening socket (SCM_RIGHTS)
  *
  * The kernel vouches for the sender (SO_PEERCRED), and who a child's client is
  * stands in the directory, which the ticker writes: a child can ask for itself
- * only, says what its client wrote, and nothing else of it is believed.
+ * only, says what its client wrote, and nothing else of it is believed.  Nor is it
+ * believed what it was answered: the verdict does not go through its hands.
  */
 #ifndef SHM_HOOK_H
 #define SHM_HOOK_H
@@ -79,6 +81,10 @@ int hook_connect(const char *name, uint64_t door);
  */
 int
 hook_send(int fd, const struct hook_message *m, const char *text, size_t length, int passed);
+
+/* Answer a question, with length bytes of text; as hook_send(). */
+int hook_answer(int fd, const struct hook_message *asked, enum hook_verdict verdict,
+    const char *text, size_t length);
 
 /*
  * Receive one without blocking: *length bytes go to text, which has room for

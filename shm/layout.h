@@ -51,7 +51,7 @@
 #define LAYOUT_VERSION \
 	0xffffU /* a build to upgrade to, in tests, that shares no memory with this one */
 #else
-#define LAYOUT_VERSION 7U
+#define LAYOUT_VERSION 8U
 #endif
 #define LAYOUT_PAGE 4096U
 
@@ -63,6 +63,8 @@
 
 #define TOKEN_LENGTH 32U   /* lower-case hex digits, no NUL */
 #define PEER_LENGTH 56U    /* "[ipv6%scope]:port" and a NUL */
+#define SEAL_LENGTH 32U    /* bytes: a digest of reserved properties (server/seal.h) */
+#define PREFIX_LENGTH 33U  /* --reserved and a NUL */
 #define VERSION_LENGTH 64U /* --app-version as a JSON string with its quotes */
 
 /* What the operator may choose and the layout depends on. */
@@ -193,6 +195,12 @@ struct header {
 	_Atomic uint32_t tick_ms;       /* T  between ticks */
 	_Atomic uint32_t claimed;       /* T  slots whose client's handshake is not done */
 	_Atomic uint32_t seated;        /* T  slots in use, for whatever */
+	/*
+	 * T  names of properties that begin so are --on-connect's to set, and clients come
+	 * in by its leave alone (entry.permitted); empty: there is no such program.
+	 * Written by a ticker that begins, before it answers anybody.
+	 */
+	char reserved[PREFIX_LENGTH];
 	struct generation generations[LAYOUT_GENERATIONS];
 	struct ticker_counters counters;     /* T */
 	struct ticker_histograms histograms; /* T */
@@ -240,6 +248,8 @@ struct entry {
 	_Atomic uint32_t proxied;    /* T  1: that is a trusted proxy, and the client is ... */
 	char client[PEER_LENGTH];    /* T  ... this, written once, before proxied */
 	_Atomic uint32_t untold;     /* T  1: its end is to be told to the spawner (hook.h) */
+	_Atomic uint32_t permitted;  /* T  1: the spawner has let it in, with reserved ... */
+	unsigned char seal[SEAL_LENGTH]; /* T  ... properties of this seal; written before */
 };
 
 /* Why the ticker wants a child to close its client. */
@@ -328,7 +338,7 @@ struct commons {
 
 _Static_assert(sizeof(struct row) == 8, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct departed) == 64, "layout moved: bump LAYOUT_VERSION");
-_Static_assert(sizeof(struct entry) == 192, "layout moved: bump LAYOUT_VERSION");
+_Static_assert(sizeof(struct entry) == 232, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct mailbox) == 64, "layout moved: bump LAYOUT_VERSION");
 _Static_assert(sizeof(struct generation) == 112, "layout moved: bump LAYOUT_VERSION");
 

@@ -17,6 +17,19 @@ register_address(struct sockaddr_un *address, const char *name, uint64_t door)
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 }
 
+int
+register_connect(const struct sockaddr_un *address, socklen_t length)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)address, length) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(REGISTER_FDS_MAX * sizeof(int))];

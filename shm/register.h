@@ -61,6 +61,12 @@ enum register_kind {
 	REGISTER_TOLD,
 	REGISTER_PASS, /* go on */
 	REGISTER_DENY, /* too many from there: to come again after retry_s */
+	/*
+	 * From the spawner: the client of slot and generation may come in.  `seal` is that of
+	 * the reserved properties that it has, `peer` the prefix of their names.  The answer
+	 * is DONE, when it stands in the directory, or REFUSED.
+	 */
+	REGISTER_PERMIT,
 };
 
 struct register_message {
@@ -71,7 +77,10 @@ struct register_message {
 		uint64_t retry_s; /* DENY: seconds */
 	};
 	uint64_t generation;
-	char token[TOKEN_LENGTH];
+	union {
+		char token[TOKEN_LENGTH];
+		unsigned char seal[SEAL_LENGTH]; /* PERMIT */
+	};
 	char peer[PEER_LENGTH]; /* CHILD: the client's address, NUL-terminated */
 };
 
@@ -79,6 +88,12 @@ struct register_message {
 
 /* The address of an instance's socket; the return is its length. */
 socklen_t register_address(struct sockaddr_un *address, const char *name, uint64_t door);
+
+/*
+ * Connect to that, or to another of its kind, without waiting (EAGAIN: the queue is
+ * full).  The descriptor, which does not block, or -1 and errno.
+ */
+int register_connect(const struct sockaddr_un *address, socklen_t length);
 
 /*
  * Send a message with count descriptors (at most REGISTER_FDS_MAX), without blocking unless

@@ -243,9 +243,8 @@ span_decode(struct span string, char *out)
 	return (size_t)(out - start);
 }
 
-/* One character of a string as UTF-8; steps over it. */
-static size_t
-decode_one(const char **at, char *out)
+size_t
+span_character(const char **at, char out[4])
 {
 	size_t length = 0;
 
@@ -269,24 +268,37 @@ span_equal(struct span a, struct span b)
 		return true;
 	while (pa < ea && pb < eb) {
 		char ca[4], cb[4];
-		size_t length = decode_one(&pa, ca);
+		size_t length = span_character(&pa, ca);
 
-		if (decode_one(&pb, cb) != length || memcmp(ca, cb, length) != 0)
+		if (span_character(&pb, cb) != length || memcmp(ca, cb, length) != 0)
 			return false;
 	}
 	return pa == ea && pb == eb;
 }
 
-bool
-span_is(struct span string, const char *ascii)
+/* Where the string goes on behind this text, or NULL if it does not begin so. */
+static const char *
+behind(struct span string, const char *ascii)
 {
 	const char *at = string.at + 1, *end = string.at + string.length - 1;
 
 	for (; at < end && *ascii != '\0'; ascii++) {
 		char c[4];
 
-		if (decode_one(&at, c) != 1 || c[0] != *ascii)
-			return false;
+		if (span_character(&at, c) != 1 || c[0] != *ascii)
+			return NULL;
 	}
-	return at == end && *ascii == '\0';
+	return *ascii == '\0' ? at : NULL;
+}
+
+bool
+span_is(struct span string, const char *ascii)
+{
+	return behind(string, ascii) == string.at + string.length - 1;
+}
+
+bool
+span_begins(struct span string, const char *ascii)
+{
+	return behind(string, ascii) != NULL;
 }

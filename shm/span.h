@@ -34,6 +34,7 @@ bool span_member(struct span object, const char *name, struct span *value);
 /* Compare strings by what they mean: "a" equals "\u0061". */
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span string, const char *ascii);
+bool span_begins(struct span string, const char *ascii);
 
 /*
  * Append a value without the white space between its tokens; strings and
@@ -46,5 +47,8 @@ void span_compact(struct span value, struct text *out);
  * string.length - 2 bytes (it may hold NULs).  The length in bytes.
  */
 size_t span_decode(struct span string, char *out);
+
+/* The character at *at, between a string's quotes, likewise; steps over it.  Its length. */
+size_t span_character(const char **at, char out[4]);
 
 #endif
