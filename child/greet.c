@@ -8,6 +8,7 @@
 #include "../shm/session_log.h"
 #include "extension.h"
 #include "farewell.h"
+#include "misbehave.h"
 #include "request.h"
 #include "status.h"
 #include "websocket.h"
@@ -71,6 +72,7 @@ ask(struct child *c, const struct request *request)
 	}
 	c->phase = PHASE_ASKING;
 	c->phase_deadline = clock_ms() + ask_wait_ms(c->settings);
+	misbehave_early(c, request->query);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../shm/fault.h"
 #include "../shm/log.h"
 #include "../shm/register.h"
 #include "seal.h"
@@ -81,10 +82,12 @@ say(struct permit *p)
 		return;
 	}
 	p->fd = register_connect(&address, length);
-	if (p->fd < 0 || register_send(p->fd, &p->m, NULL, 0) < 0)
+	if (p->fd < 0 || register_send(p->fd, &p->m, NULL, 0) < 0) {
 		give_up(p, strerror(errno));
-	else
-		permits.watch(p->fd);
+		return;
+	}
+	FAULT("permits.said");
+	permits.watch(p->fd);
 }
 
 void
@@ -128,6 +131,7 @@ permits_hear(int fd)
 	result = register_receive(fd, &m, &none, 0, &got);
 	if (result < 0 && errno == EAGAIN)
 		return;
+	FAULT("permits.heard");
 	if (result == 1 && m.kind == REGISTER_DONE) {
 		answer(p, HOOK_ADMITTED);
 	} else if (result == 1) {

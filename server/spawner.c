@@ -14,6 +14,7 @@
 
 #include "../shm/clock.h"
 #include "../shm/copy.h"
+#include "../shm/fault.h"
 #include "../shm/hook.h"
 #include "../shm/log.h"
 #include "../shm/segment.h"
@@ -363,6 +364,7 @@ set_up(const struct spawner_start *start)
 int
 spawner_run(const struct spawner_start *start)
 {
+	FAULT_ROLE(FAULT_SPAWNER);
 	setproctitle("spawner");
 	/* It ends when its listener says so, not by a signal to all. */
 	signal(SIGTERM, SIG_IGN);

@@ -86,6 +86,17 @@ note_fresh(struct ticker *t, uint32_t slot)
 		t->roster_changed = true;
 }
 
+/*
+ * It has lied about itself.  It is not shown any more, not even in this tick: perhaps it
+ * has hidden what others are to know of it.
+ */
+static void
+expel(struct ticker *t, uint32_t slot, const char *why)
+{
+	kill_child(t, slot, KILL_LIE, why);
+	departure_leave(t, slot);
+}
+
 /* True if anybody's properties are different from what the newest snapshot says. */
 static bool
 read_changes(struct ticker *t)
@@ -108,14 +119,8 @@ read_changes(struct ticker *t)
 			any = true;
 			break;
 		case READING_LATER: books_look(t, slot); break;
-		case READING_LIE:
-			kill_child(t, slot, KILL_LIE, "nonsense in its properties");
-			break;
-		case READING_FORGED:
-			/* Others may believe these names: it is not shown, not even once more. */
-			kill_child(t, slot, KILL_LIE, "forged reserved properties");
-			departure_leave(t, slot);
-			break;
+		case READING_LIE: expel(t, slot, "nonsense in its properties"); break;
+		case READING_FORGED: expel(t, slot, "forged reserved properties"); break;
 		}
 	}
 	return any;

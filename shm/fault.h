@@ -18,7 +18,7 @@
 #include "atomic.h"
 
 /* What a process is; each point is counted, and chosen, for each role by itself. */
-enum fault_role { FAULT_LISTENER, FAULT_TICKER, FAULT_CHILD, FAULT_ROLES };
+enum fault_role { FAULT_LISTENER, FAULT_TICKER, FAULT_CHILD, FAULT_SPAWNER, FAULT_ROLES };
 
 enum fault_action {
 	FAULT_NOTHING,

@@ -475,6 +475,7 @@ Test(every, point_of_the_list_is_survived, .timeout = 900)
 
 			if (!faults.passed[p][role] ||
 			    strcmp(faults.provoked[p], "drain") == 0 ||
+			    strcmp(faults.provoked[p], "hook") == 0 ||
 			    (only != NULL && strstr(only, name) == NULL))
 				continue;
 			if (!die_at(p, (enum fault_role)role)) {

@@ -135,6 +135,8 @@ hear(struct crowd *c, int i)
 	while ((packet = ws_packet(&m->w, 0)) != NULL) {
 		int ticks = m->r.ticks;
 
+		if (c->witness != NULL)
+			c->witness(packet);
 		if (!roster_take(&m->r, packet))
 			take_packet(c, i, packet);
 		if (m->r.ticks != ticks)

@@ -32,6 +32,8 @@ struct crowd {
 	bool quiet; /* nothing new is sent */
 	/* What comes to one of them from somebody else; or NULL: whoever misbehaves may send. */
 	void (*stranger)(int receiver, const json_t *packet);
+	/* Each tick, and whatever else comes to one of them; or NULL. */
+	void (*witness)(const json_t *packet);
 	long long worst_tick_ms;   /* from a property that is set to its arrival at another */
 	long long worst_packet_ms; /* from a packet that is sent to its arrival */
 };

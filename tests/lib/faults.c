@@ -14,7 +14,7 @@
 
 #define LIST "tests/fault/points"
 
-const char *const faults_role_names[FAULT_ROLES] = {"listener", "ticker", "child"};
+const char *const faults_role_names[FAULT_ROLES] = {"listener", "ticker", "child", "spawner"};
 
 static bool
 is_role(const char *word, enum fault_role *role)

@@ -20,7 +20,7 @@
 #include "server.h"
 
 #define HANDSHAKE                                                                \
-	"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"         \
+	"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"         \
 	"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" \
 	"Sec-WebSocket-Version: 13\r\n%s\r\n"
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" /* RFC 6455, 1.3 */
@@ -114,13 +114,26 @@ read_answer(struct ws *w)
 }
 
 void
-ws_open_with(struct ws *w, int port, const char *headers)
+ws_knock(struct ws *w, int port, const char *target, const char *headers)
 {
 	char request[4096];
 
 	ws_connect(w, port);
-	snprintf(request, sizeof(request), HANDSHAKE, port, headers);
+	snprintf(request, sizeof(request), HANDSHAKE, target, port, headers);
 	ws_raw_text(w, request);
+}
+
+void
+ws_open_with(struct ws *w, int port, const char *headers)
+{
+	ws_knock(w, port, "/", headers);
+	read_answer(w);
+}
+
+void
+ws_open_at(struct ws *w, int port, const char *target)
+{
+	ws_knock(w, port, target, "");
 	read_answer(w);
 }
 

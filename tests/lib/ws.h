@@ -67,6 +67,10 @@ void ws_open(struct ws *w, int port);
 /* The same with more header lines, each ending in \r\n. */
 void ws_open_with(struct ws *w, int port, const char *headers);
 
+/* The same at another target than "/"; and without a look at the answer. */
+void ws_open_at(struct ws *w, int port, const char *target);
+void ws_knock(struct ws *w, int port, const char *target, const char *headers);
+
 /* Send bytes as they are. */
 void ws_raw(struct ws *w, const void *bytes, size_t length);
 void ws_raw_text(struct ws *w, const char *text);

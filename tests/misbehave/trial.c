@@ -86,6 +86,27 @@ check_others(struct stage *s, const struct trial *t)
 	    t->order, s->crowd.worst_tick_ms);
 }
 
+/* A new client, which gives its child the order. */
+static void
+give_order(struct stage *s, struct ws *w, const struct trial *t)
+{
+	char target[200] = "/";
+
+	if (t->query != NULL)
+		snprintf(target, sizeof(target), "/?%s%s%s", t->query, t->early ? "!" : "",
+		    t->early ? t->order : "");
+	if (t->early)
+		ws_knock(w, s->server.port, target, "");
+	else
+		ws_open_at(w, s->server.port, target);
+	crowd_measure(&s->crowd);
+	if (!t->early)
+		ws_text(w,
+		    "{\"to\":\"server\",\"packet\":{\"type\":\"misbehave\","
+		    "\"misbehave\":\"%s\"}}",
+		    t->order);
+}
+
 void
 stage_try(struct stage *s, const struct trial *t)
 {
@@ -94,11 +115,7 @@ stage_try(struct stage *s, const struct trial *t)
 	const char *got;
 	struct ws w;
 
-	ws_open(&w, s->server.port);
-	crowd_measure(&s->crowd);
-	ws_text(&w,
-	    "{\"to\":\"server\",\"packet\":{\"type\":\"misbehave\",\"misbehave\":\"%s\"}}",
-	    t->order);
+	give_order(s, &w, t);
 	got = await(s, &w, t, answer);
 	crowd_run(&s->crowd, SHOW_MS);
 	check_fate(s, t, got, logged);

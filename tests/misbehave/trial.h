@@ -23,6 +23,8 @@ struct trial {
 	const char
 	    *says;     /* what stands in the answer, or in the log if it ends; NULL: anything */
 	int within_ms; /* 0: at once */
+	const char *query; /* of its request; NULL: none */
+	bool early;        /* the order comes with the request, before it is decided about it */
 };
 
 /* What the log says when the kernel has ended a child. */

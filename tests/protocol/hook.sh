@@ -7,7 +7,8 @@ if [ -n "$ROSTERD_CODE" ]; then
 	echo "$ROSTERD_CODE $ROSTERD_TOKEN $REMOTE_ADDR $end" >>"$HOOK_FILE"
 	exit
 fi
-case $QUERY_STRING in
+# Behind an exclamation mark stands what a child is to do (tests/misbehave).
+case ${QUERY_STRING%%!*} in
 '') ;;
 user=*) echo "{\"auth.user\":\"${QUERY_STRING#user=}\",\"auth.level\":1.10}" ;;
 told) printf '{"auth.told":"%s|%s|%s|%s|%s|%s|%s","auth.port":"%s","auth.token":"%s"}' \

@@ -356,7 +356,7 @@ configure(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "w");
 
-	fprintf(file, "on-connect = %s\ntick = 100\n", text);
+	fprintf(file, "%s%s\ntick = 100\n", *text != '\0' ? "on-connect = " : "", text);
 	fclose(file);
 }
 
@@ -400,6 +400,72 @@ Test(hooks, listener_that_is_killed_leaves_hooks_to_the_next)
 	s.port = next.port;
 	enter(&b, &wb, "?user=bob");
 	roster_await_property(&a, &wa, b.me, "auth.user", "\"bob\"", patience(5000));
+	memcpy(next.name, s.name, sizeof(next.name));
+	server_stop(&next);
+}
+
+/* The listener has become another one, and so has the ticker. */
+static void
+hang_up(const char *path, const char *text, int tickers)
+{
+	configure(path, text);
+	kill(s.pid, SIGHUP);
+	cr_assert(server_await_log(&s, "ticker-ready", tickers, patience(10000)));
+}
+
+/* Be let in without being asked, with these properties. */
+static void
+enter_freely(struct roster *r, struct ws *w, const char *properties)
+{
+	roster_open(r, w, s.port);
+	roster_set(w, properties);
+	roster_await_property(r, w, r->me, "n", "1", patience(5000));
+}
+
+Test(hooks, who_has_reserved_names_leaves_when_a_program_is_to_decide)
+{
+	struct roster a, b, c, d;
+	struct ws wa, wb, wc, wd;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/rosterd-hooks-%d.conf", (int)getpid());
+	configure(path, "");
+	server_start(&s, (const char *const[]){"--config", path, NULL});
+	enter_freely(&a, &wa, "{\"n\":1,\"auth.user\":\"eve\"}");
+	enter_freely(&b, &wb, "{\"n\":1}");
+	hang_up(path, program, 2);
+	cr_assert(ws_await_end(&wa, patience(5000)));
+	enter(&c, &wc, "?user=ada");
+	roster_await_property(&b, &wb, c.me, "auth.user", "\"ada\"", patience(5000));
+	cr_assert_null(roster_properties(&b, a.me));
+	/* What is nobody's is everybody's, and means nothing if it is somebody's again. */
+	hang_up(path, "", 3);
+	enter_freely(&d, &wd, "{\"n\":1,\"auth.user\":\"eve\"}");
+	roster_await_property(&b, &wb, d.me, "auth.user", "\"eve\"", patience(5000));
+	hang_up(path, program, 4);
+	cr_assert(ws_await_end(&wd, patience(5000)));
+	cr_assert(ws_await_end(&wc, patience(5000)));
+	roster_set(&wb, "{\"n\":2}");
+	roster_await_property(&b, &wb, b.me, "n", "2", patience(5000));
+	cr_assert_eq(roster_count(&b), 1);
+	unlink(path);
+	server_stop(&s);
+}
+
+Test(hooks, listener_with_other_rules_has_a_ticker_that_goes_by_them)
+{
+	struct server next;
+	struct roster a, b;
+	struct ws wa, wb;
+
+	start("5000");
+	enter(&a, &wa, "?user=ada");
+	kill(s.pid, SIGKILL);
+	waitpid(s.pid, NULL, 0);
+	server_start(&next, (const char *const[]){"--name", s.name, "--tick", "100", NULL});
+	s.port = next.port;
+	enter_freely(&b, &wb, "{\"n\":1,\"auth.user\":\"eve\"}");
+	roster_await_property(&a, &wa, b.me, "auth.user", "\"eve\"", patience(5000));
 	memcpy(next.name, s.name, sizeof(next.name));
 	server_stop(&next);
 }

@@ -23,6 +23,7 @@ static const struct order *const tables[] = {
     orders_slot,
     orders_commons,
     orders_flood,
+    orders_hooks,
 };
 
 static const struct order *
@@ -35,7 +36,7 @@ find(const char *name)
 	return NULL;
 }
 
-/* "NAME NUMBER NUMBER..." between quotes. */
+/* "NAME NUMBER NUMBER..." */
 static void
 obey(struct child *c, struct span text)
 {
@@ -43,7 +44,7 @@ obey(struct child *c, struct span text)
 	long numbers[ORDERS_NUMBERS] = {0};
 	const struct order *order;
 
-	snprintf(line, sizeof(line), "%.*s", (int)text.length - 2, text.at + 1);
+	snprintf(line, sizeof(line), "%.*s", (int)text.length, text.at);
 	name = strsep(&rest, " ");
 	for (int i = 0; i < ORDERS_NUMBERS && (word = strsep(&rest, " ")) != NULL; i++)
 		numbers[i] = strtol(word, NULL, 0);
@@ -62,8 +63,17 @@ misbehave(struct child *c, const char *bytes, size_t length)
 	if (!packet_parse(bytes, length, &p, &v) || !p.to_server ||
 	    !span_is(p.type, "misbehave") || *p.value.at != '"')
 		return false;
-	obey(c, p.value);
+	obey(c, (struct span){p.value.at + 1, p.value.length - 2});
 	return true;
+}
+
+void
+misbehave_early(struct child *c, struct span query)
+{
+	const char *mark = memchr(query.at, '!', query.length);
+
+	if (mark != NULL)
+		obey(c, (struct span){mark + 1, (size_t)(query.at + query.length - mark - 1)});
 }
 
 void

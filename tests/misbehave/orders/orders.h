@@ -25,6 +25,7 @@ extern const struct order orders_network[]; /* network.c: sockets */
 extern const struct order orders_slot[];    /* slot.c: lies in its slot */
 extern const struct order orders_commons[]; /* commons.c: the lock, the ring, the marks */
 extern const struct order orders_flood[];   /* flood.c: too much of everything */
+extern const struct order orders_hooks[];   /* hooks.c: what it was not given leave for */
 
 /* Tell the client: {"from":"server","type":"misbehave","misbehave":"<text>"} */
 void
