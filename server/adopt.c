@@ -44,7 +44,7 @@ rule_anew(struct ticker *t, uint32_t slot, uint32_t state)
 static void
 adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 {
-	const struct entry *e = books_entry(t, slot);
+	struct entry *e = books_entry(t, slot);
 	uint32_t state = load_acquire(&e->state);
 	struct client *c = &t->clients[slot];
 	bool same_rules = strcmp(t->header->reserved, books_reserved(t)) == 0;
@@ -66,6 +66,8 @@ adopt_entry(struct ticker *t, uint32_t slot, uint64_t now_ms)
 	if (state == ENTRY_CLAIMED)
 		books_claim(t, slot);
 	if (state == ENTRY_OPEN) {
+		/* There may be a program now that wants to know, or none any more. */
+		store_relaxed(&e->untold, t->start.tell_ends);
 		books_enlist(t, slot);
 		books_look(t, slot);
 	}

@@ -60,6 +60,8 @@ struct client {
 	uint64_t wanted_ms; /* since when somebody waits for it to take its mail; 0: nobody */
 	uint64_t back_ms;   /* until when it may come back; 0: it is here */
 	uint64_t leave_ms;  /* until when it may be claimed or leaving; 0: it may stay */
+	uint64_t owed_ms;   /* since when its end is to be told (tell.h); 0: it is not */
+	uint32_t told_on;   /* t->spawner_number of the line on which it was told; or 0 */
 	uint32_t seat;      /* its place in t->seated */
 	uint32_t claim;     /* its place in t->claimed */
 	uint32_t
@@ -111,10 +113,13 @@ struct ticker {
 	int timer;
 	int bells_below; /* descriptors from here on are kept for life lines (bells.h) */
 	int spawner;     /* line to it (tell.h); -1: there is none */
+	uint32_t spawner_number; /* of that line, from 1 on */
+	uint32_t telling;        /* ends that were told on it and are not taken yet */
 	bool draining;
-	bool over;     /* nothing keeps it here */
-	bool yielding; /* over after the next tick, for another ticker to take over */
-	int latch;     /* latch.h: held in order to end; or -1 */
+	bool over;         /* nothing keeps it here */
+	bool yielding;     /* over after the next tick, for another ticker to take over ... */
+	uint64_t yield_ms; /* ... or a later one until then: the spawner is to answer */
+	int latch;         /* latch.h: held in order to end; or -1 */
 	int drain_timer;
 	uint64_t drain_until_ms;
 	uint64_t guard_ms; /* guard.h: not before */

@@ -13,17 +13,6 @@ events_watch(struct ticker *t, int fd, enum event_tag tag, uint32_t number, uint
 	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-int
-events_watch_room(struct ticker *t, int fd, enum event_tag tag, bool room)
-{
-	struct epoll_event e = {
-	    .events = room ? EPOLLIN | EPOLLOUT : EPOLLIN,
-	    .data.u64 = (uint64_t)tag << 56,
-	};
-
-	return epoll_ctl(t->epoll, EPOLL_CTL_MOD, fd, &e);
-}
-
 struct event
 events_decode(uint64_t data)
 {

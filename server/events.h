@@ -23,9 +23,6 @@ enum event_tag {
 int events_watch(
     struct ticker *t, int fd, enum event_tag tag, uint32_t number, uint64_t generation);
 
-/* Whether one that is watched is to be watched for room to write, too. */
-int events_watch_room(struct ticker *t, int fd, enum event_tag tag, bool room);
-
 /* An event taken apart again. */
 struct event {
 	enum event_tag tag;

@@ -277,12 +277,10 @@ jobs_ask(
 	return true;
 }
 
-void
+bool
 jobs_closed(const struct hook_message *m, const char *text, size_t length)
 {
-	if (enqueue(&jobs.closed, m, text, length) == NULL)
-		log_error("no-hook", "hook=on-close token=%.*s why=\"too many wait\"",
-		    (int)TOKEN_LENGTH, m->token);
+	return enqueue(&jobs.closed, m, text, length) != NULL;
 }
 
 bool

@@ -40,8 +40,8 @@ bool jobs_ask(
 /* The client of that line does not wait any more: whatever it caused is ended. */
 void jobs_forget(int line);
 
-/* A client has left; length bytes of properties. */
-void jobs_closed(const struct hook_message *m, const char *text, size_t length);
+/* A client has left; length bytes of properties.  False: as above. */
+bool jobs_closed(const struct hook_message *m, const char *text, size_t length);
 
 /* May more of these come? */
 bool jobs_have_room(void);

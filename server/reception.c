@@ -18,6 +18,7 @@
 #include "kill.h"
 #include "peer.h"
 #include "registry.h"
+#include "tell.h"
 
 #define STRANGER_MS 2000 /* for a connection to say what it is */
 #define ACCEPT_BATCH 64  /* connections before other events get their turn */
@@ -406,6 +407,7 @@ reception_listener(struct ticker *t, uint32_t place)
 		drain_begin(t, m.slot);
 	} else if (result == 1 && m.kind == REGISTER_YIELD) {
 		t->yielding = !t->draining;
+		t->yield_ms = clock_ms() + TELL_YIELD_MS;
 	} else if (result == 1 && (m.kind == REGISTER_PASS || m.kind == REGISTER_DENY)) {
 		pass_answer(t, place, &m);
 	} else {

@@ -46,8 +46,9 @@ static struct {
 	bool stuffed;   /* the ticker is not read: too many wait */
 	uint32_t lines; /* in use */
 	int ticker;     /* -1: it has told nothing yet */
-	unsigned char kinds[LINES_MAX]; /* enum line_kind by descriptor */
-	char text[HOOK_CLOSED_MAX];     /* of the message that is being read */
+	unsigned char kinds[LINES_MAX];     /* enum line_kind by descriptor */
+	uint64_t taken[LAYOUT_CLIENTS_MAX]; /* generation of the last end by slot */
+	char text[HOOK_CLOSED_MAX];         /* of the message that is being read */
 } self;
 
 static void
@@ -173,6 +174,29 @@ stuff_or_not(void)
 	(void)epoll_ctl(self.epoll, EPOLL_CTL_MOD, self.ticker, &e);
 }
 
+/*
+ * An end that comes again, from a ticker that did not hear that we have it or from
+ * its successor, is taken once.
+ */
+static bool
+take_end(int fd, const struct hook_message *m, size_t length)
+{
+	struct hook_message taken = {.kind = HOOK_TAKEN,
+	    .slot = m->slot,
+	    .segment = m->segment,
+	    .generation = m->generation};
+
+	if (m->segment != self.header->id || m->slot >= LAYOUT_CLIENTS_MAX)
+		return false;
+	if (m->generation > self.taken[m->slot]) {
+		if (self.options->on_close != NULL && !jobs_closed(m, self.text, length))
+			return false;
+		self.taken[m->slot] = m->generation;
+	}
+	FAULT("spawner.took");
+	return hook_send(fd, &taken, NULL, 0, -1) == 0;
+}
+
 static bool
 tell(int fd, const struct hook_message *m, size_t length)
 {
@@ -186,9 +210,7 @@ tell(int fd, const struct hook_message *m, size_t length)
 		self.ticker = fd;
 		self.stuffed = false;
 	}
-	if (m->kind == HOOK_CLOSED && self.options->on_close != NULL)
-		jobs_closed(m, self.text, length);
-	return true;
+	return m->kind != HOOK_CLOSED || take_end(fd, m, length);
 }
 
 static bool
@@ -238,10 +260,15 @@ hear_line(int fd)
 	return false;
 }
 
-/* What it has told until now is not lost; it finds another spawner for the rest. */
+/*
+ * What it has told until now is taken, if there is room.  For the rest, which it can
+ * tell us no more, it finds another spawner when our side is closed.
+ */
 static void
 leave_ticker(void)
 {
+	if (self.ticker >= 0)
+		(void)shutdown(self.ticker, SHUT_RD);
 	while (self.ticker >= 0 && jobs_have_room() && hear_line(self.ticker))
 		continue;
 	if (self.ticker >= 0)

@@ -2,24 +2,24 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../shm/clock.h"
+#include "../shm/fault.h"
 #include "../shm/hook.h"
 #include "../shm/log.h"
-#include "departure.h"
 #include "events.h"
 #include "reading.h"
 
 #define CODE_ABNORMAL 1006 /* RFC 6455, 7.1.5 */
+#define TELL_MOST 64 /* ends that were told and are not taken yet; its words for them fit */
 
 static void
 disconnect(struct ticker *t)
 {
-	if (t->spawner >= 0)
-		close(t->spawner);
+	close(t->spawner);
 	t->spawner = -1;
+	t->telling = 0;
 }
 
 void
@@ -32,23 +32,60 @@ tell_turn(struct ticker *t)
 	t->spawner = hook_connect(t->start.name, t->header->door);
 	if (t->spawner < 0)
 		return;
+	t->spawner_number++;
 	if (hook_send(t->spawner, &m, NULL, 0, -1) < 0 ||
 	    events_watch(t, t->spawner, TAG_SPAWNER, 0, 0) < 0)
 		disconnect(t);
 }
 
+/* Was it told on this line? */
+static bool
+is_told(const struct ticker *t, uint32_t slot)
+{
+	return t->spawner >= 0 && t->clients[slot].told_on == t->spawner_number;
+}
+
+/* Nothing of it is owed any more: the slot may become free. */
+static void
+settle(struct ticker *t, uint32_t slot)
+{
+	struct client *c = &t->clients[slot];
+
+	t->telling -= is_told(t, slot);
+	c->told_on = 0;
+	c->owed_ms = 0;
+	store_relaxed(&books_entry(t, slot)->untold, 0);
+}
+
+static void
+take_word(struct ticker *t, const struct hook_message *m)
+{
+	if (m->kind != HOOK_TAKEN || m->segment != t->header->id || m->slot >= t->max_clients ||
+	    m->generation != load_relaxed(&books_entry(t, m->slot)->generation) ||
+	    !is_told(t, m->slot))
+		return;
+	FAULT("tell.taken");
+	count_add(&t->header->counters.hooks_told, 1);
+	settle(t, m->slot);
+	FAULT("tell.settled");
+}
+
 void
 tell_hear(struct ticker *t)
 {
-	char byte;
+	struct hook_message m;
+	size_t length;
+	int result;
 
-	/* It says nothing, so this is its end, or room for more. */
 	if (t->spawner < 0)
 		return;
-	if (recv(t->spawner, &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+	/* ECONNRESET: it left something unread; what it had said before that is still there. */
+	while ((result = hook_receive(t->spawner, &m, NULL, 0, &length, NULL)) == 1 ||
+	       (result < 0 && errno == ECONNRESET))
+		if (result == 1)
+			take_word(t, &m);
+	if (result == 0 || errno != EAGAIN)
 		disconnect(t);
-	else
-		(void)events_watch_room(t, t->spawner, TAG_SPAWNER, false);
 }
 
 /* The code that its child says it was closed with; who died said none. */
@@ -88,33 +125,30 @@ send_end(struct ticker *t, uint32_t slot)
 static bool
 give_up(struct ticker *t, uint32_t slot)
 {
-	struct entry *e = books_entry(t, slot);
-
-	if (clock_ms() + DEPARTURE_OBEY_MS < t->clients[slot].leave_ms + TELL_MS)
+	if (clock_ms() < t->clients[slot].owed_ms + TELL_MS)
 		return false;
-	log_error("end-untold", "slot=%u token=%.*s", slot, (int)TOKEN_LENGTH, e->token);
+	log_error("end-untold", "slot=%u token=%.*s", slot, (int)TOKEN_LENGTH,
+	    books_entry(t, slot)->token);
 	count_add(&t->header->counters.hooks_untold, 1);
-	store_relaxed(&e->untold, 0);
+	settle(t, slot);
 	return true;
 }
 
 bool
 tell_end(struct ticker *t, uint32_t slot)
 {
-	struct entry *e = books_entry(t, slot);
+	struct client *c = &t->clients[slot];
 
-	if (load_relaxed(&e->untold) == 0)
+	if (load_relaxed(&books_entry(t, slot)->untold) == 0 || !t->start.tell_ends)
 		return true;
-	if (t->spawner < 0)
-		return give_up(t, slot);
-	if (!send_end(t, slot)) {
-		if (errno != EAGAIN)
-			disconnect(t);
-		else
-			(void)events_watch_room(t, t->spawner, TAG_SPAWNER, true);
-		return give_up(t, slot);
+	if (c->owed_ms == 0)
+		c->owed_ms = clock_ms();
+	/* If it cannot be sent, there is no room, or the line's end is about to be heard. */
+	if (t->spawner >= 0 && !is_told(t, slot) && t->telling < TELL_MOST && !t->yielding &&
+	    send_end(t, slot)) {
+		c->told_on = t->spawner_number;
+		t->telling++;
+		FAULT("tell.sent");
 	}
-	count_add(&t->header->counters.hooks_told, 1);
-	store_relaxed(&e->untold, 0);
-	return true;
+	return give_up(t, slot);
 }

@@ -231,7 +231,7 @@ on_timer(struct ticker *t)
 	if (times > 1)
 		count_add(&t->header->counters.ticks_late, times - 1);
 	tick_run(t, clock_ms());
-	if (t->yielding)
+	if (t->yielding && (t->telling == 0 || clock_ms() >= t->yield_ms))
 		t->over = true;
 }
 
@@ -262,7 +262,8 @@ dispatch(struct ticker *t, struct event e)
 	case TAG_DEATH: departure_death(t, e.number, e.generation); break;
 	case TAG_SPAWNER:
 		tell_hear(t);
-		departure_retry(t);
+		if (t->telling == 0)
+			departure_retry(t);
 		break;
 	}
 }

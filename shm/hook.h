@@ -12,6 +12,8 @@
  *		that somebody is admitted the ticker knows by then (permits.h)
  *	TICKER	from the ticker, first of all: it has ends to tell
  *	CLOSED	from the ticker: a client has left; its properties are the text
+ *	TAKEN	to that: it is in the queue.  Until then the ticker keeps it, and
+ *		tells it again on the next line (server/tell.h)
  *	SHARE	from a listener that wants to start a spawner, too; not from a cage
  *	SOCKET	to that: with the listening socket (SCM_RIGHTS)
  *
@@ -36,6 +38,7 @@ enum hook_kind {
 	HOOK_SHARE,
 	HOOK_SOCKET,
 	HOOK_TICKER,
+	HOOK_TAKEN,
 };
 
 enum hook_verdict {

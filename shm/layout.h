@@ -247,7 +247,7 @@ struct entry {
 	char peer[PEER_LENGTH];      /* T  likewise; NUL-terminated: the socket's other end */
 	_Atomic uint32_t proxied;    /* T  1: that is a trusted proxy, and the client is ... */
 	char client[PEER_LENGTH];    /* T  ... this, written once, before proxied */
-	_Atomic uint32_t untold;     /* T  1: its end is to be told to the spawner (hook.h) */
+	_Atomic uint32_t untold;     /* T  1: the spawner has not taken its end yet (hook.h) */
 	_Atomic uint32_t permitted;  /* T  1: the spawner has let it in, with reserved ... */
 	unsigned char seal[SEAL_LENGTH]; /* T  ... properties of this seal; written before */
 };

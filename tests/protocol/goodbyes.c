@@ -262,6 +262,95 @@ Test(goodbyes, hangup_loses_no_end)
 	cr_assert_eq(count_told("{\"token\""), 2);
 }
 
+/* At the end of its first tick a ticker has connected to the spawner. */
+static void
+await_two_ticks(struct roster *r, struct ws *w)
+{
+	roster_set(w, "{\"tick\":1}");
+	roster_await_property(r, w, r->me, "tick", "1", patience(5000));
+	roster_set(w, "{\"tick\":2}");
+	roster_await_property(r, w, r->me, "tick", "2", patience(5000));
+}
+
+static void
+await_gone(struct roster *r, struct ws *w, const char *token)
+{
+	while (roster_properties(r, token) != NULL)
+		cr_assert(roster_next(r, w, patience(5000)));
+}
+
+/* It did not hear what it was told, and does not listen to one that is no ticker any more. */
+Test(goodbyes, end_told_to_a_spawner_that_sleeps_is_told_by_the_next_ticker)
+{
+	struct roster r[2];
+	struct ws w[2];
+	pid_t spawner, ticker;
+
+	START(NULL);
+	stay(&r[0], &w[0]);
+	stay(&r[1], &w[1]);
+	cr_assert_eq(server_processes(&s, "spawner", &spawner, 1), 1);
+	kill(spawner, SIGSTOP);
+	cr_assert_eq(server_processes(&s, "ticker", &ticker, 1), 1);
+	kill(ticker, SIGKILL);
+	cr_assert(server_await_log(&s, "ticker-ready", 2, patience(5000)));
+	await_two_ticks(&r[1], &w[1]);
+	ws_close(&w[0]);
+	await_gone(&r[1], &w[1], r[0].me);
+	cr_assert_eq(server_processes(&s, "ticker", &ticker, 1), 1);
+	kill(ticker, SIGKILL);
+	cr_assert(server_await_log(&s, "ticker-ready", 3, patience(5000)));
+	kill(spawner, SIGCONT);
+	check_end(r[0].me, 1000, "{\"n\":1,\"last\":\"words\"}");
+	ws_close(&w[1]);
+	cr_assert(await_told(r[1].me, 1, patience(8000)));
+	server_stop(&s);
+	cr_assert_eq(count_told("{\"token\""), 2);
+}
+
+static void
+configure(const char *path, const char *text)
+{
+	FILE *stream = fopen(path, "w");
+
+	fprintf(stream, "tick = 100\n%s%s\n", *text != '\0' ? "on-close = " : "", text);
+	fclose(stream);
+}
+
+static void
+hang_up(const char *path, const char *text, int tickers)
+{
+	configure(path, text);
+	kill(s.pid, SIGHUP);
+	cr_assert(server_await_log(&s, "ticker-ready", tickers, patience(10000)));
+}
+
+/* Whose end is to be told is decided by what is wanted when he leaves. */
+Test(goodbyes, hangup_brings_in_a_program_and_takes_it_away)
+{
+	struct roster r[3];
+	struct ws w[3];
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/rosterd-goodbyes-%d.conf", (int)getpid());
+	configure(path, "");
+	server_start(&s, (const char *const[]){"--config", path, NULL});
+	for (int i = 0; i < 3; i++)
+		roster_open(&r[i], &w[i], s.port);
+	ws_close(&w[0]);
+	cr_assert(server_await_clients(&s, 2, patience(5000)));
+	hang_up(path, program, 2);
+	ws_close(&w[1]);
+	cr_assert(await_told(r[1].me, 1, patience(8000)));
+	hang_up(path, "", 3);
+	ws_close(&w[2]);
+	cr_assert(server_await_clients(&s, 0, patience(5000)));
+	unlink(path);
+	server_stop(&s);
+	cr_assert_eq(count_told("{\"token\""), 1);
+	cr_assert_eq(server_logged(&s, "end-untold"), 0);
+}
+
 /* A program that hangs holds up nobody. */
 Test(goodbyes, program_that_hangs_is_killed)
 {
@@ -296,4 +385,27 @@ Test(goodbyes, end_that_nobody_takes_is_given_up)
 	cr_assert_eq(server_counter(&s, "ticker", "kills_hung"), 0);
 	cr_assert(server_await_clients(&s, 0, patience(5000)));
 	cr_assert_eq(count_told("token"), 0);
+}
+
+/* The same if there is one that never says a word; when it wakes it is of use again. */
+Test(goodbyes, end_that_a_spawner_says_nothing_about_is_given_up)
+{
+	struct roster r[2];
+	struct ws w[2];
+	pid_t spawner;
+
+	START(NULL);
+	stay(&r[0], &w[0]);
+	stay(&r[1], &w[1]);
+	cr_assert_eq(server_processes(&s, "spawner", &spawner, 1), 1);
+	kill(spawner, SIGSTOP);
+	ws_close(&w[0]);
+	cr_assert(server_await_counter(&s, "ticker", "hooks_untold", 1, patience(20000)));
+	cr_assert_eq(server_counter(&s, "ticker", "kills_hung"), 0);
+	cr_assert_eq(server_counter(&s, "ticker", "hooks_told"), 0);
+	kill(spawner, SIGCONT);
+	ws_close(&w[1]);
+	cr_assert(await_told(r[1].me, 1, patience(8000)));
+	cr_assert(server_await_counter(&s, "ticker", "hooks_told", 1, patience(5000)));
+	server_stop(&s);
 }
