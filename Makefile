@@ -48,7 +48,7 @@ ORDERS := $(basename $(notdir $(wildcard tests/misbehave/orders/*.c)))
 RACE := $(basename $(notdir $(wildcard tests/race/*.c)))
 DEATHS := deaths proxied permits goodbyes every
 TESTLIB := $(basename $(notdir $(wildcard tests/lib/*.c)))
-FUZZERS := packet properties request proxy frames registration outbox relay snapshot image
+FUZZERS := packet properties request proxy hook frames registration outbox relay snapshot image
 LOAD := load fleet intake measure cpu report $(basename $(notdir $(wildcard tests/bench/ask_*.c)))
 
 # Flags.
