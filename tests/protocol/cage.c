@@ -128,7 +128,7 @@ Test(cage, exactly_one_slot_and_the_commons_are_writable)
 /* From the first on, for whoever is connected; --user is for those whom root starts. */
 Test(cage, is_in_the_name_of_the_user_that_is_given)
 {
-	static const char *const titles[] = {"listener", "ticker", "client"};
+	static const char *const titles[] = {"listener", "ticker", "client", "spawner"};
 	struct server s;
 	struct ws w;
 	char value[128], path[96];
@@ -136,9 +136,10 @@ Test(cage, is_in_the_name_of_the_user_that_is_given)
 
 	if (geteuid() != 0)
 		cr_skip_test("only root can be somebody else");
-	server_start(&s, (const char *const[]){"--user", "nobody", NULL});
+	server_start(
+	    &s, (const char *const[]){"--user", "nobody", "--on-connect", "/bin/true", NULL});
 	ws_open(&w, s.port);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		pid_t pid = 0;
 
 		cr_assert_eq(server_processes(&s, titles[i], &pid, 1), 1);

@@ -278,6 +278,45 @@ test("successors are the user that was asked for, and run the operator's program
 	rmSync(dirname(program), { recursive: true });
 });
 
+test("the program is told who has left, also by the last client of an instance", async () => {
+	const folder = mkdtempSync("/tmp/supervise-hook-"), program = join(folder, "hook"), told = join(folder, "told");
+	writeFileSync(program, `#!/bin/sh\necho "$ROSTERD_TOKEN $(id -u)" >>${told}\n`);
+	writeFileSync(told, "");
+	chmodSync(program, 0o755);
+	chmodSync(folder, 0o755);
+	chmodSync(told, 0o666);
+	const s = await start("tcpserver", "--user", "nobody", "--on-close", program);
+	const a = await open(s.url), b = await open(s.url);
+
+	await a.sees(b);
+	kill([own(s, b)]);
+	await a.misses(b.token);
+	kill([...keepers(s), ...processes(s.name, "spawner")]);
+	await next(s.name, "spawner");
+	await a.close();
+	await gone(s.name);
+	assert.ok(readFileSync(told, "latin1").includes(`${a.token} 65534\n`));
+	assert.ok(!/ end-untold /.test(s.log));
+	await s.stop();
+	rmSync(folder, { recursive: true });
+});
+
+test("a client that would come in by other rules than those of the instance is turned away", async () => {
+	const s = await start("tcpserver");
+	const a = await open(s.url);
+	const other = await start("tcpserver", "--name", s.name, "--on-connect", "/bin/true");
+
+	await assert.rejects(open(other.url), /503/);
+	await until(() => / other-rules peer=127/.test(other.log));
+	await a.close();
+	await gone(s.name);
+	const b = await open(other.url);
+	await assert.rejects(open(s.url), /503/);
+	await b.close();
+	await gone(s.name);
+	await Promise.all([s.stop(), other.stop()]);
+});
+
 test("where there may be no guardian a client is told to come again, and others stay", async () => {
 	/* A user of whom nobody else has processes: the limit is his. */
 	const s = await start("tcpserver", "--user", "games");
