@@ -131,14 +131,13 @@ read_port(struct server *s)
 	free(log);
 }
 
-/* SIGKILL to all that is left of it, and away with what that leaves. */
-static void
-kill_all(const struct server *s)
+void
+server_kill(const struct server *s)
 {
-	char name[96];
 	pid_t pids[4096];
 	int count;
 
+	/* Until nobody is left: who sees another one die may start a successor. */
 	while ((count = server_processes(s, "", pids, 4096)) > 0) {
 		for (int i = 0; i < count && i < 4096; i++)
 			kill(pids[i], SIGKILL);
@@ -146,6 +145,15 @@ kill_all(const struct server *s)
 			continue;
 		pause_ms(5);
 	}
+}
+
+/* And away with what that leaves. */
+static void
+kill_all(const struct server *s)
+{
+	char name[96];
+
+	server_kill(s);
 	snprintf(name, sizeof(name), "/rosterd.%s", s->name);
 	shm_unlink(name);
 	snprintf(name, sizeof(name), "/rosterd-lock.%s", s->name);

@@ -41,6 +41,9 @@ void server_start_tls(struct server *s, const char *kind, const char *const *opt
 /* Ask it to end, and check that it ends well and leaves nothing behind. */
 void server_stop(struct server *s);
 
+/* SIGKILL everything of it; its segment is left behind. */
+void server_kill(const struct server *s);
+
 /* SIGKILL everything of it, and remove what that leaves. */
 void server_destroy(struct server *s);
 

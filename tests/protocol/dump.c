@@ -68,12 +68,7 @@ Test(dump, clients_of_a_living_instance)
 
 Test(dump, clients_of_a_dead_instance)
 {
-	pid_t pids[16];
-	int count = server_processes(&s, "", pids, 16);
-
-	for (int i = 0; i < count; i++)
-		kill(pids[i], SIGKILL);
-	waitpid(s.pid, NULL, 0);
+	server_kill(&s);
 	check_clients();
 }
 

@@ -57,17 +57,6 @@ tokens_of(const char *output, char tokens[][33], int max)
 	return (int)i;
 }
 
-static void
-kill_all(void)
-{
-	pid_t pids[16];
-	int count = server_processes(&s, "", pids, 16);
-
-	for (int i = 0; i < count; i++)
-		kill(pids[i], SIGKILL);
-	waitpid(s.pid, NULL, 0);
-}
-
 Test(inspect, clients_are_sorted)
 {
 	char *output, tokens[3][33];
@@ -250,7 +239,7 @@ Test(inspect, follow_as_json_is_a_line_for_each_change)
 	char *output, *line, *rest;
 	int lines = 0;
 
-	kill_all();
+	server_kill(&s);
 	cr_assert_eq(ASK(&output, "follow", "--json"), 0, "it ends with its instance");
 	for (line = strtok_r(output, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
@@ -272,7 +261,7 @@ Test(inspect, a_dead_instance_tells_its_story)
 
 	ws_close(&w[2]);
 	roster_await(&r[0], &w[0], r[2].me, false, 3000);
-	kill_all();
+	server_kill(&s);
 	cr_assert_eq(ASK(&output, "changes"), 0);
 	snprintf(line, sizeof(line), "closed     slot ");
 	cr_assert_not_null(strstr(output, line), "%s", output);
@@ -411,7 +400,7 @@ Test(inspect, kick_says_what_is_wrong)
 	cr_assert_eq(ASK(NULL, "kick", "00000000000000000000000000000000"), 66);
 	cr_assert_eq(ASK(NULL, "kick", "abc"), 64, "too few digits");
 	cr_assert_eq(ASK(NULL, "kick"), 64);
-	kill_all();
+	server_kill(&s);
 	cr_assert_eq(ASK(NULL, "kick", r[1].me), 75, "nobody is there to do it");
 }
 
