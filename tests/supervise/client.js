@@ -9,12 +9,16 @@ import { Client } from "../clients/server.js";
 export class Checked extends Client {
 	constructor(url, WebSocket = Ws) {
 		super(WebSocket, url);
+		this.lost = new Set(); /* tokens of those who were said to have left */
 		this.socket.addEventListener("error", (error) => { this.error = error; });
 	}
 
 	take(packet) {
-		if (packet.from === "server" && packet.type === "changes")
+		if (packet.from === "server" && packet.type === "changes") {
 			this.changes = packet.changes;
+			for (const token of this.changes.closed)
+				this.lost.add(token);
+		}
 		if (packet.from === "server" && packet.type === "metadata") {
 			this.ticks = (this.ticks ?? 0) + 1;
 			if (this.metadata && this.changes) {

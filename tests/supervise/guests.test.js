@@ -34,6 +34,8 @@ for (const kind of thorough) {
 			b.set({ n: ++n });
 			await a.until(() => a.metadata.properties[b.token]?.n === n, 3000);
 			assert.ok(a.metadata.indexes.includes(a.token));
+			for (const client of [a, b])
+				assert.ok(!client.lost.has(a.token) && !client.lost.has(b.token));
 			a.send(b.token, "still", n);
 			assert.equal((await b.next()).still, n);
 			return Date.now() - from;
@@ -159,35 +161,82 @@ for (const kind of guestKinds.filter((other) => !thorough.includes(other))) {
 }
 
 /*
- * Whatever of an instance is killed, when the last client has gone nothing is
- * left.  Only where nobody is left who could see to that, the next client does.
+ * Whatever of an instance is killed at once, those who have lost nothing of their own
+ * go on, and when the last client has gone nothing is left.
  */
-const victims = {
-	"a client": (s, first) => [own(s, first)],
-	"listener and a client": (s, first) => [own(s, first), ...processes(s.name, "listener")],
-	"the ticker": (s) => processes(s.name, "ticker"),
-	"listener and ticker": keepers,
-	"listener, ticker and a guardian": (s, first) => [...keepers(s), guardian(s, first)],
-	"listener, ticker and a client": (s, first) => [own(s, first), ...keepers(s)],
-	"listener, ticker and all clients": (s) => [...processes(s.name, "client"), ...keepers(s)],
+const parts = {
+	listener: (s) => processes(s.name, "listener"),
+	ticker: (s) => processes(s.name, "ticker"),
+	spawner: (s) => processes(s.name, "spawner"),
+	guardian: (s, first) => [guardian(s, first)],
+	client: (s, first) => [own(s, first)],
+};
+const names = Object.keys(parts);
+const subsets = Array.from({ length: (1 << names.length) - 1 },
+    (_, i) => names.filter((_, bit) => (i + 1) & 1 << bit));
+
+/* Two clients, or one; and what is killed of the first one and of what they share. */
+async function killSome(subset, company) {
+	const s = await start("tcpserver", "--on-connect", "/bin/true");
+	await gone(s.name);
+	const first = await open(s.url), all = company ? [first, await open(s.url)] : [first];
+	await until(() => names.every((name) => parts[name](s, first).length === 1));
+	await first.until(() => first.metadata.indexes.length === all.length);
+	const pids = Object.fromEntries(subset.map((name) => [name, parts[name](s, first)[0]]));
+	const from = Date.now();
+
+	kill(Object.values(pids));
+	/* It may have seen its guardian's end an instant before its own. */
+	if (pids.client || pids.guardian)
+		assert.ok([pids.client && 1006, pids.guardian && 1012].includes((await first.closed).code));
+	const left = all.filter((client) => client !== first || !(pids.client || pids.guardian));
+	for (const client of left) {
+		client.set({ n: 1 });
+		await client.until(() => client.metadata.properties[client.token]?.n === 1);
+	}
+	if (left.length > 0) {
+		if (pids.ticker)
+			assert.ok(Date.now() - from <= 2000, `it took ${Date.now() - from} ms`);
+		for (const name of subset.filter((one) => names.indexOf(one) < 3))
+			await next(s.name, name, pids[name], 5000);
+	}
+	for (const client of left) {
+		await client.until(() => client.metadata.indexes.length === left.length);
+		assert.ok(left.every((other) => !client.lost.has(other.token)));
+	}
+	await Promise.all(left.map((client) => client.close()));
+	/* Nobody is left then who may see to it, so the next client does. */
+	if (!company && pids.listener && pids.ticker && pids.guardian) {
+		await until(() => processes(s.name).length === 0);
+		const another = await open(s.url);
+		assert.equal(another.metadata.indexes.length, 1);
+		await another.close();
+	}
+	await gone(s.name);
+	await s.stop();
+}
+
+for (const company of [true, false]) {
+	describe(company ? "of one of two clients" : "of the only client", { concurrency: 8 }, () => {
+		for (const subset of subsets)
+			test(`${subset.join(", ")} killed`, { timeout: 40000 }, () => killSome(subset, company));
+	});
+}
+
+const crowds = {
+	"all clients, listener and ticker": (s) => [...processes(s.name, "client"), ...keepers(s)],
 	"all but a guardian": (s, first) =>
 	    processes(s.name).filter((pid) => pid !== guardian(s, first)),
 	"all guardians": (s) => processes(s.name, "guardian"),
-	"all of them": (s) => processes(s.name),
 };
 
-for (const [what, find] of Object.entries(victims)) {
+for (const [what, find] of Object.entries(crowds)) {
 	test(`${what} killed, and the last client gone: nothing is left`, async () => {
 		const s = await start("tcpserver");
 		await gone(s.name);
 		const first = await open(s.url), second = await open(s.url);
 		await first.sees(second);
-		const pids = find(s, first);
-		assert.ok(pids.length > 0);
-		kill(pids);
-		await until(() => !processes(s.name).some((pid) => pids.includes(pid)));
-		if (what === "all of them")
-			await (await open(s.url)).close();
+		kill(find(s, first));
 		/* Whoever has lost its process has nothing to close. */
 		await Promise.all([first, second].map((client) => client.close().catch(() => {})));
 		await gone(s.name);

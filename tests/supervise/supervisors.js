@@ -9,6 +9,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rea
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const etc = join(dirname(fileURLToPath(import.meta.url)), "../../etc");
@@ -93,6 +94,19 @@ function shipped(file, port, args) {
 	    .replaceAll("13372", String(port));
 }
 
+/* What a test that failed has not stopped would keep the run from ending. */
+const running = new Set();
+
+after(async () => {
+	for (const s of running) {
+		s.child.kill("SIGKILL");
+		await s.ended.catch(() => {});
+		kill(processes(s.name));
+		files(s.name).forEach((file) => rmSync(file, { force: true }));
+		rmSync(s.folder, { recursive: true });
+	}
+});
+
 class Supervised {
 	constructor(kind) {
 		this.name = `sup-${process.pid}-${serial++}`;
@@ -106,6 +120,7 @@ class Supervised {
 		for (const stream of [this.child.stdout, this.child.stderr])
 			stream.setEncoding("utf8").on("data", (text) => { this.log += text; });
 		this.ended = once(this.child, "exit");
+		running.add(this);
 	}
 
 	/* Until somebody accepts there; nothing is said, so a guest that comes of it sees an end. */
@@ -126,6 +141,7 @@ class Supervised {
 			process.kill(pid, "SIGTERM");
 		await gone(this.name);
 		rmSync(this.folder, { recursive: true });
+		running.delete(this);
 	}
 }
 
