@@ -37,6 +37,7 @@ if [ "$1" = check ]; then
 	need libclang-rt-14-dev /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.tsan-x86_64.a
 	need libcriterion-dev /usr/include/criterion/criterion.h
 	need strace strace
+	need gdb gdb
 	need spin spin
 	need openssl openssl
 	need procps ps

@@ -1,5 +1,6 @@
 /* rosterd-dump, on an instance that lives and on one that does not. */
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,38 @@ Test(dump, clients_of_a_copy)
 	clients = json_loadf(pipe, 0, NULL);
 	pclose(pipe);
 	cr_assert_eq(json_array_size(clients), 3);
+	json_decref(clients);
+}
+
+/* Cut out as rosterd-dump(1) says it. */
+Test(dump, clients_of_a_core, .timeout = 60)
+{
+	static const char recipe[] =
+	    "cd $(mktemp -d) && trap 'rm -r $PWD' EXIT && exec 2>log && "
+	    "gcore -o core %d >&2 && "
+	    "set -- $(gdb -batch -ex 'info proc mappings' /proc/%d/exe core.%d | "
+	    "grep /dev/shm/rosterd) && "
+	    "gdb -batch -ex \"dump binary memory IMAGE $1 $2\" /proc/%d/exe core.%d >&2 && "
+	    "%s --json --file IMAGE clients";
+	const char *tool = getenv("ROSTERD_DUMP");
+	char path[PATH_MAX], command[sizeof(recipe) + PATH_MAX];
+	json_t *clients;
+	pid_t pid;
+	FILE *pipe;
+
+	if (getenv("ROSTERD_SLOW") != NULL)
+		cr_skip_test("a sanitizer's memory is too large for a core");
+	server_destroy(&s);
+	server_start(&s, (const char *const[]){"--max-clients", "16", NULL});
+	roster_open(&r[0], &w[0], s.port);
+	cr_assert_eq(server_processes(&s, "ticker", &pid, 1), 1);
+	cr_assert_not_null(realpath(tool != NULL ? tool : "build/rosterd-dump", path));
+	snprintf(command, sizeof(command), recipe, pid, pid, pid, pid, pid, path);
+	pipe = popen(command, "r");
+	clients = json_loadf(pipe, 0, NULL);
+	cr_assert_eq(pclose(pipe), 0);
+	cr_assert_eq(json_array_size(clients), 1);
+	cr_assert_not_null(find(clients, r[0].me));
 	json_decref(clients);
 }
 
