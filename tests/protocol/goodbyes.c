@@ -308,6 +308,33 @@ Test(goodbyes, end_told_to_a_spawner_that_sleeps_is_told_by_the_next_ticker)
 	cr_assert_eq(count_told("{\"token\""), 2);
 }
 
+/* They go all the time while one ticker and one spawner after the other take over. */
+Test(goodbyes, hangups_tell_each_end_once)
+{
+	enum { COUNT = 120, HANGUPS = 4 };
+	static struct roster r[COUNT];
+	static struct ws w[COUNT];
+
+	START("--hook-jobs", "2");
+	for (int i = 0; i < COUNT; i++)
+		roster_open(&r[i], &w[i], s.port);
+	for (int i = 0; i < COUNT; i++) {
+		if (i % (COUNT / HANGUPS) == 0) {
+			cr_assert(server_await_log(
+			    &s, "spawner-started", 1 + i / (COUNT / HANGUPS), patience(10000)));
+			kill(s.pid, SIGHUP);
+		}
+		ws_close(&w[i]);
+		usleep(10000); /* an end at each moment of that, not all in one */
+	}
+	cr_assert(await_told("{\"token\"", COUNT, patience(20000)));
+	server_stop(&s);
+	cr_assert_eq(count_told("{\"token\""), COUNT);
+	for (int i = 0; i < COUNT; i++)
+		cr_assert(await_told(r[i].me, 1, 0), "%s was not told", r[i].me);
+	cr_assert_eq(server_logged(&s, "end-untold"), 0);
+}
+
 static void
 configure(const char *path, const char *text)
 {
