@@ -25,7 +25,7 @@
 #define TELL_MS 10000
 
 /* How long a ticker that is to yield waits for the spawner's word. */
-#define TELL_YIELD_MS 2000
+#define TELL_YIELD_MS 5000
 
 /*
  * A client is leaving: tell it, if that is owed.  False: it is not taken yet, try

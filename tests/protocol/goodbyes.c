@@ -308,6 +308,31 @@ Test(goodbyes, end_told_to_a_spawner_that_sleeps_is_told_by_the_next_ticker)
 	cr_assert_eq(count_told("{\"token\""), 2);
 }
 
+/* The ticker that is replaced waits for its word, or the next one would tell the next one. */
+Test(goodbyes, hangup_waits_for_a_spawner_that_has_not_answered_yet)
+{
+	struct roster r[2];
+	struct ws w[2];
+	pid_t spawner;
+
+	START(NULL);
+	stay(&r[0], &w[0]);
+	stay(&r[1], &w[1]);
+	cr_assert_eq(server_processes(&s, "spawner", &spawner, 1), 1);
+	kill(spawner, SIGSTOP);
+	ws_close(&w[0]);
+	await_gone(&r[1], &w[1], r[0].me);
+	kill(s.pid, SIGHUP);
+	cr_assert(server_await_log(&s, "spawner-started", 2, patience(10000)));
+	await_two_ticks(&r[1], &w[1]);
+	kill(spawner, SIGCONT);
+	cr_assert(server_await_log(&s, "ticker-ready", 2, patience(10000)));
+	ws_close(&w[1]);
+	cr_assert(await_told(r[1].me, 1, patience(8000)));
+	server_stop(&s);
+	cr_assert_eq(count_told("{\"token\""), 2);
+}
+
 /* They go all the time while one ticker and one spawner after the other take over. */
 Test(goodbyes, hangups_tell_each_end_once)
 {
