@@ -108,10 +108,11 @@ permits_give(int line, const struct hook_message *asked, const struct text *prop
 	p->m.segment = asked->segment;
 	p->m.generation = asked->generation;
 	snprintf(p->m.peer, sizeof(p->m.peer), "%s", permits.options->reserved);
-	if (object.length > 0)
+	if (object.length > 0) {
 		seal_make(object, permits.options->reserved, p->m.seal);
+		memcpy(p->text, object.at, object.length);
+	}
 	p->length = object.length;
-	memcpy(p->text, object.at, object.length);
 	p->next = permits.first;
 	permits.first = p;
 	say(p);
