@@ -6,7 +6,7 @@ import statistics
 
 from bench import RESULTS
 
-NAMES = ("connect", "fanout", "compress", "unicast", "broadcast", "memory", "idle", "ticker", "churn", "slow",
+NAMES = ("connect", "fanout", "compress", "unicast", "broadcast", "memory", "tls", "idle", "ticker", "churn", "slow",
          "ten_thousand", "curve")
 
 

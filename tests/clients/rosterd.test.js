@@ -293,6 +293,40 @@ for (const [name, WebSocket] of [["ws", Ws], ["the built-in WebSocket", BuiltIn]
 			silent.close();
 		});
 
+		test("a function is asked for the URL before each try, and may fail", async () => {
+			const answers = [() => { throw new Error("no ticket"); }, () => Promise.reject(new Error("not yet")),
+			    () => "no url at all:", async () => `${server.url}?ticket=1`, () => new URL(`${server.url}?ticket=2`)];
+			const reasons = [];
+			const a = connect(() => answers.shift()(), { WebSocket, wait: 1, maxWait: 1 });
+
+			clients.push(a);
+			a.on("close", ({ reason, wasOpen }) => reasons.push(wasOpen ? "was open" : reason));
+			assert.equal(a.url, null);
+			await next(a, "open");
+			assert.match(a.url, /\?ticket=1$/);
+			assert.deepEqual(reasons.slice(0, 2), ["no ticket", "not yet"]);
+			assert.equal(reasons.length, 3);
+			a.send("server", "properties", "none"); /* which is refused */
+			await next(a, "open");
+			assert.match(a.url, /\?ticket=2$/);
+			assert.equal(reasons.at(-1), "was open");
+		});
+
+		test("a URL that comes when nobody waits for it any more is not used", async () => {
+			let say, asked = 0;
+			const a = connect(() => new Promise((resolve) => { asked++; say = resolve; }), { WebSocket, timeout: 50, wait: 1, maxWait: 1 });
+			const { reason } = await next(a, "close");
+
+			assert.equal(reason, "no answer");
+			while (asked < 2)
+				await new Promise((resolve) => setTimeout(resolve, 1));
+			a.close();
+			say(server.url);
+			await new Promise((resolve) => setTimeout(resolve, 50));
+			assert.equal(a.state, "closed");
+			assert.equal(a.url, null);
+		});
+
 		test("connect() after close() begins anew, with the same properties", async () => {
 			const a = await open({ properties: { name: "Ada" } });
 

@@ -84,14 +84,19 @@ export interface Events<P extends Properties = Properties> {
 	traffic: Traffic;
 }
 
+export type Url = string | URL | (() => string | URL | Promise<string | URL>);
+
 export class Rosterd<P extends Properties = Properties> {
 	/**
 	 * A client that is not connected yet.  The url may begin with ws, wss, http or
-	 * https; in a browser it is relative to the page, and "/" if not given.
+	 * https; in a browser it is relative to the page, and "/" if not given.  A
+	 * function is asked for it before each try to connect: for a ticket that is
+	 * good for a while only, for example.  If it fails, so has the try.
 	 */
-	constructor(url?: string | URL, options?: Options<P>);
+	constructor(url?: Url, options?: Options<P>);
 
-	readonly url: string;
+	/** Of this connection or the last one; null before a function was first asked. */
+	readonly url: string | null;
 	readonly state: "connecting" | "open" | "waiting" | "closed";
 	/** Who this client is; null while it is not connected. */
 	readonly token: Token | null;
@@ -137,4 +142,4 @@ export class Rosterd<P extends Properties = Properties> {
 }
 
 /** new Rosterd(url, options).connect() */
-export function connect<P extends Properties = Properties>(url?: string | URL, options?: Options<P>): Rosterd<P>;
+export function connect<P extends Properties = Properties>(url?: Url, options?: Options<P>): Rosterd<P>;

@@ -33,9 +33,11 @@ export function connect(url, options) {
 }
 
 export class Rosterd {
-	#url;
+	#url = null;
+	#askUrl = null; /* a function: where to connect to this time */
 	#options;
 	#WebSocket;
+	#attempt = null; /* to connect, or what came of it: a connection */
 	#socket = null;
 	#handlers = new Map();
 	#state = "closed";
@@ -56,7 +58,10 @@ export class Rosterd {
 	#wake = () => this.#retryNow();
 
 	constructor(url = "/", options = {}) {
-		this.#url = absolute(url);
+		if (typeof url === "function")
+			this.#askUrl = url;
+		else
+			this.#url = absolute(url);
 		this.#options = options;
 		this.#WebSocket = options.WebSocket ?? globalThis.WebSocket;
 		if (typeof this.#WebSocket !== "function")
@@ -127,7 +132,35 @@ export class Rosterd {
 	}
 
 	#start() {
+		const attempt = this.#attempt = {};
+
 		this.#state = "connecting";
+		this.#openTimer = setTimeout(() => {
+			this.#socket?.close();
+			this.#onClose({ code: 1006, reason: "no answer" });
+		}, this.#options.timeout ?? OPEN_MS);
+		if (this.#askUrl === null)
+			this.#dial();
+		else
+			this.#askAndDial(attempt);
+	}
+
+	async #askAndDial(attempt) {
+		try {
+			/* Later, so that there are handlers if it fails. */
+			const url = absolute(await Promise.resolve().then(this.#askUrl));
+
+			if (attempt !== this.#attempt)
+				return;
+			this.#url = url;
+			this.#dial();
+		} catch (error) {
+			if (attempt === this.#attempt)
+				this.#onClose({ code: 1006, reason: error?.message ?? error });
+		}
+	}
+
+	#dial() {
 		const socket = new this.#WebSocket(this.#url);
 		const ours = (handler) => (event) => socket === this.#socket && handler(event);
 
@@ -139,10 +172,6 @@ export class Rosterd {
 			if (this.#state === "connecting")
 				setTimeout(ours(() => this.#onClose({ code: 1006, reason: "" })));
 		}));
-		this.#openTimer = setTimeout(() => {
-			socket.close();
-			this.#onClose({ code: 1006, reason: "no answer" });
-		}, this.#options.timeout ?? OPEN_MS);
 	}
 
 	#onClose({ code, reason }) {
@@ -184,6 +213,7 @@ export class Rosterd {
 		const wasOpen = this.#state === "open";
 
 		this.#state = wait === null ? "closed" : "waiting";
+		this.#attempt = null;
 		this.#socket = null;
 		this.#token = null;
 		this.#opened = null;
