@@ -317,6 +317,7 @@ child_prepare(const struct child_settings *settings)
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		seed = (size_t)clock_us();
 	json_object_seed(seed);
+	confine_rseq();
 	if (websocket_prepare() == 0)
 		return cage_prepare(settings->sandbox);
 	log_error("no-engine", "why=\"libwebsockets could not be made ready\"");

@@ -3,7 +3,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* What the C library has registered: its size is no less, whatever part of it is in use. */
+#define RSEQ_SIZE_MIN 32U
 
 /* The lowest number in keep that is at least from; -1 if there is none. */
 static int
@@ -74,4 +79,14 @@ confine_schedule(void)
 
 	/* Where it is not allowed, things are only slower. */
 	(void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
+void
+confine_rseq(void)
+{
+	char *self = __builtin_thread_pointer();
+	unsigned size = __rseq_size > RSEQ_SIZE_MIN ? __rseq_size : RSEQ_SIZE_MIN;
+
+	/* Where it is not allowed, things are only slower. */
+	(void)syscall(SYS_rseq, self + __rseq_offset, size, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
 }

@@ -32,4 +32,11 @@ void confine_standard(void);
 /* Batch scheduling: a child is one of many, woken in great numbers (sched(7)). */
 void confine_schedule(void);
 
+/*
+ * Take back what the C library has registered with rseq(2) for this thread.  Nobody
+ * here has restartable sequences, but with it the kernel reads and writes that page
+ * whenever it switches to the process: a fork inherits that, and so it does this.
+ */
+void confine_rseq(void);
+
 #endif
