@@ -280,7 +280,7 @@ races: check-deps $(OUT)/tests/race ## races on one segment, under TSan and by p
 	$(call say,TEST,$(OUT)/tests/race)
 	$(Q)$(OUT)/tests/race processes $(or $(T),1)000 $(HUNTS)
 
-model: check-deps ## the lock, snapshots and mail, checked by spin; mutants, which it rejects (KILLS=2: more)
+model: check-deps ## the lock, snapshots and mail, checked by spin; mutants, which it rejects (FULL=1: more)
 	$(call say,MODEL,tests/model)
 	$(Q)tests/model/run $(OUT)/model
 

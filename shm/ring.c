@@ -18,7 +18,7 @@ ring_append(struct ring *ring, struct change *changes, uint64_t count, uint32_t 
 	}
 	/* A reader without the lock that sees the old place has seen no new field. */
 	store_relaxed(&c->place, 0);
-	atomic_thread_fence(memory_order_release);
+	fence_release();
 	FAULT("ring.clearing");
 	store_relaxed(&c->generation, generation);
 	store_relaxed(&c->wall_ms, clock_wall_ms());

@@ -39,21 +39,24 @@ inline snapshot_pin(id)
 {
 	load_current(n, place);
 	do
-	:: true ->
 #ifdef MUTANT_NO_FENCE
+	:: true ->
 		load_current(again, next);
-		pinned[id] = n;
+		atomic {
+			pinned[id] = n;
 #else
-		pinned[id] = n;
+	:: pinned[id] = n ->
 #ifdef MUTANT_NO_RECHECK
 		break;
 #endif
-		load_current(again, next);
+		atomic {
+			load_current(again, next);
 #endif
-		if
-		:: again == n -> break
-		:: else -> n = again; place = next
-		fi
+			if
+			:: again == n -> break
+			:: else -> n = again; place = next
+			fi
+		}
 	od
 }
 
@@ -63,8 +66,7 @@ proctype Child(byte id)
 
 	{
 		do
-		:: reads < READS(id) ->
-			reads++;
+		:: atomic { reads < READS(id) -> reads++ }
 			snapshot_pin(id);
 			/* It sends the text piece by piece. */
 			assert(content[place] == n);
@@ -79,13 +81,14 @@ proctype Child(byte id)
 /* choose_generation() of render.c: those that rest, then any other */
 inline choose()
 {
-	rest[0] = false; rest[1] = false; rest[2] = false; rest[3] = false;
-	rest[current_place] = true;
-	r = 0;
+	atomic {
+		rest[0] = false; rest[1] = false; rest[2] = false; rest[3] = false;
+		rest[current_place] = true;
+		r = 0
+	}
 	do
-	:: r < READERS ->
-		pin = pinned[r];
-		atomic {
+	:: atomic { r < READERS ->
+			pin = pinned[r];
 			g = 0;
 			do
 			:: g < GENERATIONS ->
@@ -95,9 +98,9 @@ inline choose()
 				fi;
 				g++
 			:: else -> break
-			od
+			od;
+			r++
 		}
-		r++
 	:: else -> break
 	od
 }

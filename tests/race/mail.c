@@ -9,10 +9,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../../shm/clock.h"
 #include "../../shm/mail.h"
 #include "race.h"
 
-enum { SIZE = 16384, RECORD = 3000, READERS = 2, LOST_MS = 5000 };
+enum { SIZE = 16384, RECORD = 3000, READERS = 2, NAP_MS = 100, LOST_MS = 5000 };
 
 static struct shared {
 	/* A ring of records, as an outbox: from the child to the ticker. */
@@ -40,18 +41,23 @@ ring_bell(int fd)
 	CHECK(write(fd, &(uint64_t){1}, 8) == 8, "write");
 }
 
+/* Until then, or the end.  Whoever moves the word on from what was seen of it rings. */
 static void
-sleep_until_rung(int fd)
+sleep_until_rung(int fd, const _Atomic uint64_t *word, uint64_t seen)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	uint64_t last_ms = clock_ms();
 	uint64_t times;
 
-	for (int ms = 0; ms < LOST_MS && !race_is_over(); ms += 100)
-		if (poll(&p, 1, 100) == 1) {
-			CHECK(read(fd, &times, 8) == 8, "read");
-			return;
+	while (poll(&p, 1, NAP_MS) != 1) {
+		if (load_acquire(word) == seen) {
+			if (race_is_over())
+				return;
+			last_ms = clock_ms();
 		}
-	CHECK(race_is_over(), "nobody rang for who sleeps");
+		CHECK(clock_ms() - last_ms < LOST_MS, "nobody rang for who sleeps");
+	}
+	CHECK(read(fd, &times, 8) == 8, "read");
 }
 
 /* Room, or asleep until there is: reserve() of child/outbox.c, and its child's sleep. */
@@ -59,15 +65,16 @@ static struct mail_record *
 reserve(uint32_t size, uint64_t *next)
 {
 	const struct mail_ring ring = {s->ring, SIZE};
-	uint64_t head = load_relaxed(&s->head);
+	uint64_t head = load_relaxed(&s->head), tail;
 	struct mail_record *r;
 
 	while ((r = mail_reserve(&ring, head, load_acquire(&s->tail), size, next)) == NULL) {
 		bell_doze(&s->sleeps);
 		store_relaxed(&s->crowded, 1);
 		fence_full();
-		if ((r = mail_reserve(&ring, head, load_acquire(&s->tail), size, next)) == NULL)
-			sleep_until_rung(child_bell);
+		tail = load_acquire(&s->tail);
+		if ((r = mail_reserve(&ring, head, tail, size, next)) == NULL)
+			sleep_until_rung(child_bell, &s->tail, tail);
 		bell_rise(&s->sleeps);
 		if (r != NULL || race_is_over())
 			break;
@@ -119,7 +126,7 @@ drain(struct worker *w)
 	if (found == MAIL_NONE) {
 		bell_doze(&s->asleep);
 		if (load_acquire(&s->head) == head)
-			sleep_until_rung(bell);
+			sleep_until_rung(bell, &s->head, head);
 		bell_rise(&s->asleep);
 		return false;
 	}
@@ -196,3 +203,56 @@ hear(struct worker *w)
 
 const struct hunt hunt_log = {"log", set_up,
     (const struct role[]){{"ticker", 1, broadcast}, {"child", READERS, hear}, {0}}};
+
+/* Bells: two that answer each other, and nobody else rings. */
+
+static struct {
+	_Alignas(64) _Atomic uint64_t said;
+	_Alignas(64) _Atomic uint32_t asleep;
+} * sides;
+
+static int bells[2];
+
+static void
+bells_set_up(void)
+{
+	sides = race_memory(2 * sizeof(*sides));
+	for (int i = 0; i < 2; i++)
+		CHECK((bells[i] = eventfd(0, EFD_NONBLOCK)) >= 0, "no bell");
+}
+
+/* Loads: a few, or as many as it takes to be woken. */
+static int
+some_time(struct worker *w)
+{
+	return rand_r(&w->seed) % (1 << rand_r(&w->seed) % 15);
+}
+
+/* Side 0 says n + 1, side 1 repeats it. */
+static bool
+answer(struct worker *w)
+{
+	unsigned me = w->number, other = 1 - me;
+	uint64_t wanted = me == 0 ? w->kept : w->kept + 1;
+
+	/* It looks for a while, so that it often goes to sleep just as it is answered. */
+	for (int i = some_time(w); i > 0; i--)
+		if (load_acquire(&sides[other].said) == wanted)
+			break;
+	bell_doze(&sides[me].asleep);
+	if (load_acquire(&sides[other].said) != wanted)
+		sleep_until_rung(bells[me], &sides[other].said, wanted - 1);
+	bell_rise(&sides[me].asleep);
+	/* It may have been rung for what it has seen by itself. */
+	if (load_acquire(&sides[other].said) != wanted)
+		return false;
+	for (int i = some_time(w); i > 0; i--)
+		load_relaxed(&sides[me].said);
+	store_release(&sides[me].said, ++w->kept);
+	if (bell_wanted(&sides[other].asleep))
+		ring_bell(bells[other]);
+	return true;
+}
+
+const struct hunt hunt_bells = {
+    "bells", bells_set_up, (const struct role[]){{"side", 2, answer}, {0}}};

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct hunt *const hunts[] = {
-    &hunt_slot, &hunt_directory, &hunt_snapshot, &hunt_lock, &hunt_mail, &hunt_log};
+static const struct hunt *const hunts[] = {&hunt_slot, &hunt_directory, &hunt_snapshot,
+    &hunt_lock, &hunt_closed, &hunt_mail, &hunt_log, &hunt_bells};
 
 /* What the workers share with who started them. */
 struct tally {
@@ -31,6 +32,8 @@ struct start {
 	pthread_t thread;
 	pid_t pid;
 };
+
+enum { INTERRUPT_US = 300, PAUSE_US = 50 };
 
 static struct tally *tally;
 
@@ -97,6 +100,24 @@ work(void *given)
 }
 
 static void
+pause_worker(int signal)
+{
+	(void)signal;
+	usleep(PAUSE_US);
+}
+
+/* From now on it is stopped again and again, anywhere: what it looked at is old when it goes on. */
+static void
+interrupt(void)
+{
+	struct sigaction a = {.sa_handler = pause_worker, .sa_flags = SA_RESTART};
+	struct itimerval every = {{0, INTERRUPT_US}, {0, INTERRUPT_US}};
+
+	CHECK(sigaction(SIGALRM, &a, NULL) == 0, "sigaction");
+	CHECK(setitimer(ITIMER_REAL, &every, NULL) == 0, "setitimer");
+}
+
+static void
 begin(struct start *s, bool threads)
 {
 	if (threads) {
@@ -107,6 +128,8 @@ begin(struct start *s, bool threads)
 	if (s->pid > 0)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (s->place % 2 == 0)
+		interrupt();
 	work(s);
 	_exit(0);
 }

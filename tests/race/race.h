@@ -43,8 +43,8 @@ struct hunt {
 	const struct role *roles; /* the last has no name */
 };
 
-extern const struct hunt hunt_slot, hunt_directory, hunt_snapshot, hunt_lock, hunt_mail,
-    hunt_log;
+extern const struct hunt hunt_slot, hunt_directory, hunt_snapshot, hunt_lock, hunt_closed,
+    hunt_mail, hunt_log, hunt_bells;
 
 /* Memory that all workers share; all zero. */
 void *race_memory(size_t size);
