@@ -174,6 +174,71 @@ Test(deaths, of_the_ticker_in_a_delivery_while_others_wait_to_send, .timeout = 6
 	stop();
 }
 
+/* All that was posted is taken, and nobody is being served. */
+static bool
+mail_is_done(uint32_t slot)
+{
+	const struct mailbox *box = segment_mailbox(segment.header, slot);
+
+	return load_acquire(&box->outbox_tail) ==
+		   load_acquire(&segment_slot(segment.header, slot)->outbox_head) &&
+	       (uint32_t)load_acquire(&box->work) == MAILBOX_NOBODY;
+}
+
+/*
+ * The ticker has delivered, and dies before its journal says so: the successor sees by the
+ * receiver's cursor that it has.  sender_dies: it is the last that a dead child has posted.
+ */
+static void
+dies_after_a_delivery(const char *point, bool to_all, bool sender_dies)
+{
+	struct roster a, b;
+	struct ws wa, wb;
+
+	start(NULL);
+	roster_open(&a, &wa, server.port);
+	roster_open(&b, &wb, server.port);
+	if (sender_dies)
+		faults_order(&faults, ANOTHER, FAULT_STALL, "outbox.posted", FAULT_CHILD, 1);
+	else
+		faults_order(&faults, ORDER, FAULT_KILL, point, FAULT_TICKER, 1);
+	send_number(&wa, to_all ? "*" : b.me, 1);
+	if (sender_dies) {
+		cr_assert_neq(faults_await(&faults, ANOTHER, 3000), 0);
+		faults_order(&faults, ORDER, FAULT_KILL, point, FAULT_TICKER, 1);
+		kill(child_of(a.me), SIGKILL);
+	}
+	cr_assert_neq(faults_await(&faults, ORDER, 3000), 0);
+	cr_assert_eq(next_number(&b, &wb, 3000), 1);
+	if (!sender_dies) {
+		send_number(&wa, to_all ? "*" : b.me, 2);
+		cr_assert_eq(next_number(&b, &wb, 3000), 2);
+		cr_assert(AWAIT(mail_is_done(slot_of(a.me)), 3000), "something is left");
+	}
+	cr_assert_eq(next_number(&b, &wb, 1000), -1, "it came twice");
+	stop();
+}
+
+Test(deaths, of_the_ticker_after_a_delivery, .timeout = 60)
+{
+	dies_after_a_delivery("post.delivered", false, false);
+}
+
+Test(deaths, of_the_ticker_after_a_delivery_to_all, .timeout = 60)
+{
+	dies_after_a_delivery("post.log-published", true, false);
+}
+
+Test(deaths, of_the_ticker_after_the_last_delivery_of_a_dead_child, .timeout = 60)
+{
+	dies_after_a_delivery("post.delivered", false, true);
+}
+
+Test(deaths, of_the_ticker_after_the_last_words_of_a_dead_child_to_all, .timeout = 60)
+{
+	dies_after_a_delivery("post.log-published", true, true);
+}
+
 /* While there is no ticker a client opens, sends, and its child is killed. */
 Test(deaths, of_a_child_that_no_ticker_ever_saw_open, .timeout = 60)
 {
