@@ -100,18 +100,21 @@ run(struct inflate *i, const unsigned char *bytes, size_t length, int flush,
     struct violation *v)
 {
 	z_stream *z = &i->state->stream;
+	int result;
 
 	z->next_in = (unsigned char *)(uintptr_t)bytes;
 	z->avail_in = (unsigned)length;
 	do {
 		if (i->state->filled == sizeof(i->state->out))
 			hand_over(i, false);
-		if (step(i, flush) < 0)
-			return refuse(v, INVALID_DATA, "not deflate data (RFC 7692 7.2.2)");
+		result = step(i, flush);
+		/* First, for zlib has perhaps read on in what came in the same piece. */
 		if (i->total > i->max) {
 			violation_set(v, TOO_LARGE, "message over %u bytes, inflated", i->max);
 			return false;
 		}
+		if (result < 0)
+			return refuse(v, INVALID_DATA, "not deflate data (RFC 7692 7.2.2)");
 	} while (z->avail_in > 0 || (z->avail_out == 0 && !between_blocks(i)));
 	return true;
 }

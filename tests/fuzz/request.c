@@ -50,7 +50,7 @@ judge(const char *head, size_t length, const char *origins)
 		request_judge(&r, origins, &verdict);
 	if (verdict.kind == REQUEST_UPGRADE)
 		check_upgrade(&r);
-	else
+	else if (verdict.kind != REQUEST_STATUS) /* which is for status.h to answer */
 		check_answer(&verdict);
 }
 

@@ -8,6 +8,7 @@
 #include "../../server/deflate.h"
 #include "../../server/registry.h"
 #include "../../server/render.h"
+#include "../../child/inflate.h"
 #include "../../shm/slot.h"
 #include "../../shm/snapshot.h"
 #include "lone.h"
@@ -266,4 +267,45 @@ Test(deflate, where_there_is_no_room_the_text_goes_first, .init = start_ticker)
 	view_newest(&v);
 	cr_assert_eq(v.count, LONE_CLIENTS);
 	cr_assert_eq(v.deflated_body_length, 0);
+}
+
+/* Client's messages. */
+
+static void
+take_nothing(void *user, const char *bytes, size_t length, bool first, bool last)
+{
+	(void)user, (void)bytes, (void)length, (void)first, (void)last;
+}
+
+/* One byte too much and then no deflate data: the same whether zlib sees it at once or not. */
+Test(inflate, too_large_comes_before_what_is_wrong_behind_it)
+{
+	enum { MAX = 10 };
+	unsigned char data[128];
+	struct frames frames = {.max_message = MAX}; /* its mask is 0 */
+	z_stream z = {0};
+	size_t length;
+
+	cr_assert_eq(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = (unsigned char[]){"aaaaaaaaaaa"};
+	z.avail_in = MAX + 1;
+	z.next_out = data;
+	z.avail_out = sizeof(data) - 1;
+	cr_assert_eq(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+	length = sizeof(data) - 1 - z.avail_out;
+	deflateEnd(&z);
+	data[length++] = 0x07; /* a block of a kind that there is not */
+	for (size_t step = 1; step <= length; step += length - 1) {
+		struct inflate inflate;
+		struct violation v = {0};
+		bool good = true;
+
+		inflate_start(&inflate, MAX, take_nothing, NULL);
+		for (size_t at = 0; good && at < length; at += step)
+			good = inflate_piece(
+			    &inflate, &frames, (const char *)data + at, step, false, &v);
+		cr_assert(!good);
+		cr_assert_eq(v.code, 1009, "in pieces of %zu: %u", step, v.code);
+		inflate_end(&inflate);
+	}
 }
