@@ -26,10 +26,11 @@ separator(struct span name)
 static void
 add_header(struct text *out, const struct request *r, struct span name)
 {
+	struct span value;
 	bool first = true;
 
 	for (unsigned i = 0; i < r->count; i++) {
-		if (!fields_same(r->headers[i].name, name))
+		if (!fields_same(request_name(r, i), name))
 			continue;
 		if (first) {
 			text_add(out, name.at, name.length);
@@ -37,7 +38,8 @@ add_header(struct text *out, const struct request *r, struct span name)
 		} else {
 			text_string(out, separator(name));
 		}
-		text_add(out, r->headers[i].value.at, r->headers[i].value.length);
+		value = request_value(r, i);
+		text_add(out, value.at, value.length);
 		first = false;
 	}
 	if (!first)

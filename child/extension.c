@@ -90,9 +90,9 @@ extension_agree(const struct request *r, char answer[EXTENSION_ANSWER_MAX])
 	unsigned seen;
 
 	for (unsigned i = 0; i < r->count; i++) {
-		struct span list = r->headers[i].value, offer;
+		struct span list = request_value(r, i), offer;
 
-		if (!fields_is(r->headers[i].name, "Sec-WebSocket-Extensions"))
+		if (!fields_is(request_name(r, i), "Sec-WebSocket-Extensions"))
 			continue;
 		while (fields_next(&list, &offer)) {
 			if (!take_offer(offer, &seen))

@@ -169,9 +169,9 @@ forwarded_find(const struct request *r, enum child_header header, const struct t
 	if (header == HEADER_NONE)
 		return true;
 	for (unsigned i = 0; i < r->count; i++) {
-		struct span value = r->headers[i].value;
+		struct span value = request_value(r, i);
 
-		if (!fields_is(r->headers[i].name, names[header]))
+		if (!fields_is(request_name(r, i), names[header]))
 			continue;
 		if (header == HEADER_X_FORWARDED_FOR)
 			walk_list(trust, client, value);

@@ -188,8 +188,13 @@ agree_on_extensions(struct child *c, const struct request *request)
 	websocket_extend(answer);
 }
 
-void
-greet_request(struct child *c)
+/*
+ * Judge the request, and answer if it is to be refused.  True: nobody else has to be asked.
+ * What it needs of the stack is given back before the client is let in, which needs it
+ * again: all of it that was ever used is a client's own memory.
+ */
+__attribute__((noinline)) static bool
+judge_request(struct child *c)
 {
 	struct request request;
 	struct verdict verdict = {.kind = REQUEST_REFUSED,
@@ -203,11 +208,11 @@ greet_request(struct child *c)
 		snprintf(verdict.reason, sizeof(verdict.reason), "%s",
 		    "This port does not speak TLS: the address begins with http: or ws:.");
 		farewell_answer(c, &verdict);
-		return;
+		return false;
 	}
 	switch (inbound_head(&c->in, &head, &length)) {
-	case INBOUND_HEAD_PART: return;
-	case INBOUND_HEAD_LONG: farewell_answer(c, &verdict); return;
+	case INBOUND_HEAD_PART: return false;
+	case INBOUND_HEAD_LONG: farewell_answer(c, &verdict); return false;
 	case INBOUND_HEAD_WHOLE: break;
 	}
 	if (request_parse(&request, head, length, &verdict) &&
@@ -215,19 +220,26 @@ greet_request(struct child *c)
 		request_judge(&request, c->settings->origin, &verdict);
 	if (c->behind.step == BEHIND_ASKED) {
 		inbound_again(&c->in, length);
-		return;
+		return false;
 	}
 	if (verdict.kind == REQUEST_STATUS)
 		status_judge(&request, c->settings, c->peer, c->via, &verdict);
 	if (verdict.kind != REQUEST_UPGRADE) {
 		farewell_answer(c, &verdict);
-		return;
+		return false;
 	}
 	agree_on_extensions(c, &request);
 	c->ask.upgrade_length =
 	    request_upgrade(&request, websocket_subprotocols, c->ask.upgrade);
 	if (c->settings->hook_ms == 0)
+		return true;
+	ask(c, &request);
+	return false;
+}
+
+void
+greet_request(struct child *c)
+{
+	if (judge_request(c))
 		let_in(c);
-	else
-		ask(c, &request);
 }

@@ -95,22 +95,29 @@ static bool
 parse_header(struct request *r, struct span line, struct verdict *v)
 {
 	struct request_header *h = &r->headers[r->count];
+	struct span name, value;
 
 	if (r->count == REQUEST_HEADERS_MAX)
 		return refuse(v, 431, "There are more than %u headers.", REQUEST_HEADERS_MAX);
 	if (memchr(line.at, ':', line.length) == NULL)
 		return refuse(v, 400, "Header line %u has no colon.", r->count + 1);
-	h->name = fields_cut(&line, ':');
-	h->value = fields_trim(line);
-	if (!is_token(h->name))
+	name = fields_cut(&line, ':');
+	value = fields_trim(line);
+	if (!is_token(name))
 		return refuse(v, 400, "Header line %u has no proper name.", r->count + 1);
-	for (size_t i = 0; i < h->value.length; i++) {
-		unsigned char c = (unsigned char)h->value.at[i];
+	for (size_t i = 0; i < value.length; i++) {
+		unsigned char c = (unsigned char)value.at[i];
 
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
 			return refuse(
 			    v, 400, "Header line %u has a control character.", r->count + 1);
 	}
+	*h = (struct request_header){
+	    .name = (uint16_t)(name.at - r->head),
+	    .name_length = (uint16_t)name.length,
+	    .value = (uint16_t)(value.at - r->head),
+	    .value_length = (uint16_t)value.length,
+	};
 	r->count++;
 	return true;
 }
@@ -123,6 +130,7 @@ request_parse(struct request *r, const char *head, size_t length, struct verdict
 	const char *at = head + skip;
 	bool first = true;
 
+	r->head = head;
 	r->count = 0;
 	memset(v, 0, sizeof(*v));
 	while (at < end) {
@@ -141,8 +149,8 @@ bool
 request_header(const struct request *r, const char *name, struct span *value)
 {
 	for (unsigned i = 0; i < r->count; i++) {
-		if (fields_is(r->headers[i].name, name)) {
-			*value = r->headers[i].value;
+		if (fields_is(request_name(r, i), name)) {
+			*value = request_value(r, i);
 			return true;
 		}
 	}
@@ -154,9 +162,9 @@ static bool
 list_has(const struct request *r, const char *name, const char *token)
 {
 	for (unsigned i = 0; i < r->count; i++) {
-		struct span list = r->headers[i].value, element;
+		struct span list = request_value(r, i), element;
 
-		if (!fields_is(r->headers[i].name, name))
+		if (!fields_is(request_name(r, i), name))
 			continue;
 		while (fields_next(&list, &element))
 			if (fields_is(element, token))
@@ -187,7 +195,7 @@ only_header(const struct request *r, const char *name, struct span *value)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < r->count; i++)
-		count += fields_is(r->headers[i].name, name);
+		count += fields_is(request_name(r, i), name);
 	return count == 1 && request_header(r, name, value);
 }
 
@@ -279,9 +287,9 @@ has_page(const struct request *r, const struct page *page)
 
 	page_tag(page, tag);
 	for (unsigned i = 0; i < r->count; i++) {
-		struct span list = r->headers[i].value, item;
+		struct span list = request_value(r, i), item;
 
-		if (!fields_is(r->headers[i].name, "If-None-Match"))
+		if (!fields_is(request_name(r, i), "If-None-Match"))
 			continue;
 		while (fields_next(&list, &item)) {
 			if (item.length > 2 && memcmp(item.at, "W/", 2) == 0)

@@ -24,12 +24,17 @@
 #define REQUEST_HEADERS_MAX 100U
 #define REQUEST_UPGRADE_MAX 512U
 
+/*
+ * Offsets, not spans, and a quarter of the size: what of the stack a child has once used
+ * stays its own memory.
+ */
 struct request_header {
-	struct span name;
-	struct span value;
+	uint16_t name, name_length; /* bytes from the start of the head */
+	uint16_t value, value_length;
 };
 
 struct request {
+	const char *head;
 	struct span method;
 	struct span path;  /* without a query */
 	struct span query; /* without the question mark */
@@ -63,7 +68,10 @@ struct verdict {
  */
 size_t request_length(const char *bytes, size_t length);
 
-/* Take the head apart; false and *verdict if it is not a request. */
+/*
+ * Take the head apart; false and *verdict if it is not a request.  It is at most
+ * REQUEST_HEAD_MAX long, and has to stay where it is.
+ */
 bool request_parse(struct request *r, const char *head, size_t length, struct verdict *verdict);
 
 /*
@@ -82,6 +90,22 @@ size_t request_upgrade(
 
 /* tchar of RFC 9110, 5.6.2. */
 bool request_token_character(char c);
+
+static inline struct span
+request_name(const struct request *r, unsigned number)
+{
+	const struct request_header *h = &r->headers[number];
+
+	return (struct span){r->head + h->name, h->name_length};
+}
+
+static inline struct span
+request_value(const struct request *r, unsigned number)
+{
+	const struct request_header *h = &r->headers[number];
+
+	return (struct span){r->head + h->value, h->value_length};
+}
 
 /* The value of a header, the first if there are several; false if there is none. */
 bool request_header(const struct request *r, const char *name, struct span *value);

@@ -3,6 +3,7 @@
  * the same however much of it is there, and what is found is an address that is
  * written in one way.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../child/forwarded.h"
@@ -59,25 +60,35 @@ check_forwarded(enum child_header header, const char *name, const uint8_t *data,
 	static const struct trust nobody;
 	static struct request r;
 	struct trust proxies = {.count = 0};
-	char *value = input_copy(data, size);
+	const char *last = header == HEADER_FORWARDED ? "for=203.0.113.7" : "203.0.113.7";
+	uint16_t name_length = (uint16_t)strlen(name), last_length = (uint16_t)strlen(last);
 	struct address a, b;
+	char *head;
 
+	if (size > REQUEST_HEAD_MAX)
+		return;
+	/* The input stands last, so that a step behind its end is seen. */
+	FUZZ_CHECK((head = malloc(name_length + last_length + size)) != NULL, "no memory");
+	memcpy(head, name, name_length);
+	memcpy(head + name_length, last, last_length);
+	memcpy(head + name_length + last_length, data, size);
+	r.head = head;
 	(void)trust_add(&proxies, "10.0.0.0/8,::1");
 	r.count = 1;
-	r.headers[0].name = (struct span){name, strlen(name)};
-	r.headers[0].value = (struct span){value, size};
+	r.headers[0] = (struct request_header){.name_length = name_length,
+	    .value = (uint16_t)(name_length + last_length),
+	    .value_length = (uint16_t)size};
 	if (forwarded_find(&r, header, &proxies, &a))
 		check_address(&a);
 	/* Where nobody else is trusted, the last one counts, whatever stands before it. */
 	r.count = 2;
-	r.headers[1].name = r.headers[0].name;
-	r.headers[1].value = header == HEADER_FORWARDED ? (struct span){"for=203.0.113.7", 15}
-							: (struct span){"203.0.113.7", 11};
+	r.headers[1] = (struct request_header){
+	    .name_length = name_length, .value = name_length, .value_length = last_length};
 	if (forwarded_find(&r, header, &nobody, &b))
 		FUZZ_CHECK(b.kind == ADDRESS_INET && b.host.bytes[12] == 203, "it was forged");
 	else
 		FUZZ_CHECK(header == HEADER_FORWARDED, "refused");
-	free(value);
+	free(head);
 }
 
 int

@@ -81,12 +81,12 @@ is_static(pid_t pid)
 
 /*
  * How deep the stack is in its first page is chance, for all children of a listener
- * alike: 9 or 10 pages were seen.  Two more, and something new is written by every child
+ * alike: 8 or 9 pages were seen.  Two more, and something new is written by every child
  * that is not where the others are (child/pages.ld).
  */
 Test(process, a_quiet_client_has_little_memory_of_its_own)
 {
-	enum { CLIENTS = 8, MOST_KIB = 44 };
+	enum { CLIENTS = 8, MOST_KIB = 40 };
 	struct ws w[CLIENTS];
 	pid_t pids[CLIENTS];
 	struct server s;
