@@ -335,32 +335,30 @@ Test(process, idle_server_makes_no_system_call_but_timer_and_pings, .timeout = 1
 }
 
 /* 300 clients, one changes a property every 200 ms for 10 s. */
-Test(process, every_change_reaches_each_of_300_clients_in_time_and_once, .timeout = 180)
-{
-	enum { CLIENTS = 300, CHANGES = 50 };
-	static struct roster r[CLIENTS];
-	static struct ws w[CLIENTS];
-	static int last[CLIENTS];
-	long long set_at[CHANGES + 1] = {0}, worst = 0, next_change;
-	struct server s;
-	const int clients = crowd(CLIENTS);
-	int change = 0, done = 0;
+enum { LISTENERS = 300, CHANGES = 50 };
 
-	server_start(&s, NULL);
+/*
+ * Client 0 changes a property each 200 ms, counting on from `change`.  The longest time
+ * until one of all had heard of one, in ms.
+ */
+static long long
+worst_delay(struct roster *r, struct ws *w, int clients, int change)
+{
+	static int last[LISTENERS];
+	long long set_at[CHANGES + 1] = {0}, worst = 0, next_change = now_ms();
+	const int before = change, end = change + CHANGES;
+	int done = 0;
+
 	for (int i = 0; i < clients; i++)
-		roster_open(&r[i], &w[i], s.port);
-	for (int i = 0; i < clients; i++)
-		while (roster_count(&r[i]) < clients)
-			cr_assert(roster_next(&r[i], &w[i], 10000));
-	next_change = now_ms();
+		last[i] = before;
 	while (done < clients) {
 		done = 0;
-		if (change < CHANGES && now_ms() >= next_change) {
+		if (change < end && now_ms() >= next_change) {
 			char object[32];
 
 			change++;
 			snprintf(object, sizeof(object), "{\"c\":%d}", change);
-			set_at[change] = now_ms();
+			set_at[change - before] = now_ms();
 			roster_set(&w[0], object);
 			next_change += 200;
 		}
@@ -374,16 +372,35 @@ Test(process, every_change_reaches_each_of_300_clients_in_time_and_once, .timeou
 				cr_assert_gt(seen, last[i], "change %d came twice", seen);
 				/* What came between is part of it: state is never queued up. */
 				for (int c = last[i] + 1; c <= seen; c++)
-					if (now_ms() - set_at[c] > worst)
-						worst = now_ms() - set_at[c];
+					if (now_ms() - set_at[c - before] > worst)
+						worst = now_ms() - set_at[c - before];
 				last[i] = seen;
 			}
-			done += last[i] == CHANGES;
+			done += last[i] == end;
 		}
 		cr_assert_lt(now_ms(), next_change + 20000, "a client misses changes");
 	}
 	fprintf(stderr, "worst delay of a change at %d clients: %lld ms\n", clients, worst);
-	cr_assert_leq(worst, patience(1000));
+	return worst;
+}
+
+/* The delay has three tries: others may use the machine, but a server that is late is always. */
+Test(process, every_change_reaches_each_of_300_clients_in_time_and_once, .timeout = 300)
+{
+	static struct roster r[LISTENERS];
+	static struct ws w[LISTENERS];
+	struct server s;
+	const int clients = crowd(LISTENERS);
+	int tries = 0;
+
+	server_start(&s, NULL);
+	for (int i = 0; i < clients; i++)
+		roster_open(&r[i], &w[i], s.port);
+	for (int i = 0; i < clients; i++)
+		while (roster_count(&r[i]) < clients)
+			cr_assert(roster_next(&r[i], &w[i], 10000));
+	while (worst_delay(r, w, clients, tries * CHANGES) > patience(1000))
+		cr_assert_lt(++tries, 3, "changes come too late");
 	server_stop(&s);
 }
 
