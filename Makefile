@@ -229,7 +229,7 @@ deaths: check-deps $(OUT)/tests/deaths ## processes that die at a chosen instruc
 	$(call say,TEST,$(OUT)/tests/deaths)
 	$(Q)ROSTERD_MOVED=$(OUT)/moved ROSTERD=build/faults/rosterd \
 	ROSTERD_DUMP=build/faults/rosterd-dump \
-	$(OUT)/tests/deaths --jobs 2 $(TESTS)
+	$(OUT)/tests/deaths --jobs 3 $(TESTS)
 
 # Killing is done by random times, so a run that failed is repeated with its ROSTERD_SEED.
 CHILDREN ?= 150
