@@ -63,7 +63,10 @@ watch_once(struct watch *w)
 		if (!look(w))
 			return dump_failed();
 	}
-	compose(w, ONCE_ROWS, &out);
+	if (w->dump->json)
+		screen_json(w->dump, &w->samples[w->newest], &w->samples[!w->newest], &out);
+	else
+		compose(w, ONCE_ROWS, &out);
 	return dump_text(&out);
 }
 
@@ -206,7 +209,7 @@ dump_watch(struct dump *d)
 	int code;
 
 	/* Where nothing changes, and where nobody sees it, one look is all. */
-	if (d->once || d->file || !isatty(STDOUT_FILENO))
+	if (d->once || d->json || d->file || !isatty(STDOUT_FILENO))
 		code = watch_once(&w);
 	else
 		code = watch_on(&w);

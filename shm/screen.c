@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "emit.h"
 #include "snapshot.h"
 
 #define BAR 40           /* columns of the longest bar */
 #define HISTOGRAM_ROWS 6 /* of the tick time, at most */
 #define LIST_ROWS_MIN 2
+#define JSON_ROWS 20 /* of each list, for programs */
 
 /* A client in one of the two lists, with what it is sorted by. */
 struct ranked {
@@ -226,5 +228,122 @@ screen_write(const struct dump *d, const struct sample *now, const struct sample
 	rank(now, before, list);
 	write_talkers(list, now->count, each, out);
 	write_slow(list, now->count, each, out);
+	free(list);
+}
+
+static void
+emit_rate(struct text *out, const char *key, double rate)
+{
+	emit_key(out, key);
+	text_format(out, "%.3f", rate);
+}
+
+static void
+emit_rates(const struct sample *now, const struct sample *before, struct text *out)
+{
+	const struct totals *t = &now->totals, *b = &before->totals;
+	double seconds = sample_seconds(now, before);
+
+#define RATE(group, name) \
+	emit_rate(out, #name, sample_rate(t->group##_##name, b->group##_##name, seconds));
+	emit_key(out, "rates");
+	text_string(out, "{\"clients\":{");
+#define COUNTER_C(name, unit, help) RATE(client, name)
+#include "counters.def"
+	text_string(out, "},\"ticker\":{");
+#define COUNTER_T(name, unit, help) RATE(ticker, name)
+#include "counters.def"
+	text_string(out, "},\"listener\":{");
+#define COUNTER_W(name, unit, help) RATE(listener, name)
+#include "counters.def"
+	text_string(out, "}}");
+#undef RATE
+}
+
+static void
+emit_times(struct text *out, const char *key, const struct histogram_seen *now,
+    const struct histogram_seen *before)
+{
+	struct histogram_seen h;
+
+	sample_since(now, before, &h);
+	emit_key(out, key);
+	text_string(out, "{");
+	emit_number(out, "count", h.count);
+	emit_number(out, "p50_us", totals_quantile(&h, 0.5));
+	emit_number(out, "p99_us", totals_quantile(&h, 0.99));
+	text_string(out, "}");
+}
+
+static void
+emit_histograms(const struct sample *now, const struct sample *before, struct text *out)
+{
+	const struct totals *t = &now->totals, *b = &before->totals;
+
+	emit_key(out, "histograms");
+	text_string(out, "{\"clients\":{");
+#define HISTOGRAM_C(name, help) \
+	emit_times(out, #name, &t->client_time_##name, &b->client_time_##name);
+#include "counters.def"
+	text_string(out, "},\"ticker\":{");
+#define HISTOGRAM_T(name, help) \
+	emit_times(out, #name, &t->ticker_time_##name, &b->ticker_time_##name);
+#include "counters.def"
+	text_string(out, "}}");
+}
+
+static void
+emit_ranked(const char *key, const struct ranked *list, uint32_t count, struct text *out)
+{
+	emit_key(out, key);
+	text_string(out, "[");
+	for (uint32_t i = 0; i < count && i < JSON_ROWS; i++) {
+		const struct view *v = list[i].view;
+
+		text_string(out, i > 0 ? ",{" : "{");
+		emit_number(out, "slot", v->slot);
+		emit_number(out, "pid", v->entry.pid);
+		emit_text(out, "token", v->entry.token);
+		emit_text(out, "peer", v->entry.peer);
+		emit_rate(out, "packets", list[i].packets);
+		emit_rate(out, "in", list[i].in);
+		emit_rate(out, "out", list[i].out);
+		emit_number(out, "behind", v->behind);
+		emit_number(out, "backlog", v->backlog);
+		text_string(out, "}");
+	}
+	text_string(out, "]");
+}
+
+void
+screen_json(const struct dump *d, const struct sample *now, const struct sample *before,
+    struct text *out)
+{
+	struct ranked *list = malloc((now->count + 1) * sizeof(*list));
+	uint32_t slow = 0;
+
+	if (list == NULL) {
+		out->failed = true;
+		return;
+	}
+	text_string(out, "{");
+	emit_text(out, "instance", d->live ? "running" : "not running");
+	emit_number(out, "time", d->now.wall_ms);
+	emit_rate(out, "seconds", sample_seconds(now, before));
+	emit_key(out, "gauges");
+	text_string(out, "{");
+#define GAUGE(name, unit, help) emit_number(out, #name, now->totals.gauge_##name);
+#include "counters.def"
+	text_string(out, "}");
+	emit_rates(now, before, out);
+	emit_histograms(now, before, out);
+	rank(now, before, list);
+	qsort(list, now->count, sizeof(*list), compare_packets);
+	emit_ranked("talkers", list, now->count, out);
+	qsort(list, now->count, sizeof(*list), compare_weight);
+	while (slow < now->count && list[slow].weight > 0)
+		slow++;
+	emit_ranked("slow", list, slow, out);
+	text_string(out, "}\n");
 	free(list);
 }

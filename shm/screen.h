@@ -13,4 +13,8 @@
 void screen_write(const struct dump *d, const struct sample *now, const struct sample *before,
     unsigned rows, struct text *out);
 
+/* The same for programs: one JSON object on a line, with the rates of all counters. */
+void screen_json(const struct dump *d, const struct sample *now, const struct sample *before,
+    struct text *out);
+
 #endif

@@ -326,6 +326,7 @@ static const char *const commands[][4] = {
     {"layout"},
     {"layout", "--json"},
     {"watch", "-1"},
+    {"watch", "--json"},
     {"check"},
     {"check", "--json"},
 };

@@ -307,6 +307,37 @@ Test(inspect, watch_once_shows_rates_and_talkers)
 	free(output);
 }
 
+Test(inspect, watch_as_json_has_rates_of_all_that_is_counted)
+{
+	struct tool tool;
+	json_t *look, *rates, *talkers;
+	char *output;
+
+	tool_start(&tool, (const char *const[]){
+			      "--name", s.name, "watch", "--json", "--interval", "1000", NULL});
+	for (struct pollfd p = {.fd = tool.output, .events = POLLIN}; poll(&p, 1, 5) == 0;)
+		ws_text(&w[1], "{\"to\":\"%s\",\"packet\":{\"type\":\"x\",\"x\":1}}", r[0].me);
+	cr_assert_eq(tool_finish(&tool, &output, 5000), 0);
+	cr_assert_not_null(look = json_loads(output, 0, NULL), "%s", output);
+	rates = json_object_get(look, "rates");
+#define COUNTER_C(name, unit, help) \
+	cr_assert(json_is_real(json_object_get(json_object_get(rates, "clients"), #name)));
+#define COUNTER_T(name, unit, help) \
+	cr_assert(json_is_real(json_object_get(json_object_get(rates, "ticker"), #name)));
+#define COUNTER_W(name, unit, help) \
+	cr_assert(json_is_real(json_object_get(json_object_get(rates, "listener"), #name)));
+#include "../../shm/counters.def"
+	cr_assert_gt(
+	    json_real_value(json_object_get(json_object_get(rates, "clients"), "relayed")), 0);
+	cr_assert_gt(json_real_value(json_object_get(look, "seconds")), 0.9);
+	talkers = json_object_get(look, "talkers");
+	cr_assert_eq(json_array_size(talkers), 3);
+	cr_assert_str_eq(
+	    json_string_value(json_object_get(json_array_get(talkers, 0), "token")), r[1].me);
+	json_decref(look);
+	free(output);
+}
+
 /* What stands on a screen since the last look, up to a pattern; NULL: it does not come. */
 static const char *
 await_screen(int fd, const char *pattern)
