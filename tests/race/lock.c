@@ -90,10 +90,12 @@ static void
 bury(void)
 {
 	for (uint32_t i = 0; i < CHILDREN; i++) {
-		uint64_t name = load_relaxed(&s->lock.owner);
+		uint64_t name;
 
+		/* First that it is dead: until then it may still take the lock. */
 		if (load_acquire(&s->dead[i]) == 0)
 			continue;
+		name = load_relaxed(&s->lock.owner);
 		if (lock_name_is(name, i, 1))
 			CHECK(lock_break(&s->lock, name), "the dead have let go");
 		store_release(&s->dead[i], 0);
