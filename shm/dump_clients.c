@@ -37,7 +37,8 @@ gather(const struct dump *d, struct crowd *c)
 	const struct header *h = d->header;
 	char *properties = malloc(h->limits.max_properties);
 	uint32_t room = 0;
-	bool fine = properties != NULL;
+	/* There is a text, also if all are without properties. */
+	bool fine = properties != NULL && text_reserve(&c->text, 1);
 
 	for (uint32_t slot = 0; fine && slot < h->limits.max_clients; slot++) {
 		if (c->count == room && !make_room(c, room = 2 * room + 64)) {
@@ -86,8 +87,9 @@ print_properties(const struct view *v, const char *properties)
 
 	for (size_t i = 0; i < shown; i++) {
 		unsigned char c = (unsigned char)properties[i];
-		bool control = c < 0x20 || c == 0x7f ||
-			       (c == 0xc2 && (unsigned char)properties[i + 1] < 0xa0);
+		bool control =
+		    c < 0x20 || c == 0x7f ||
+		    (c == 0xc2 && i + 1 < shown && (unsigned char)properties[i + 1] < 0xa0);
 
 		putchar(control || (c >= 0x80 && !good) ? '?' : c);
 	}
