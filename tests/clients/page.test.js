@@ -302,7 +302,7 @@ test("the page comes back when the server was restarted, is who it was, and relo
 	const newer = await start("--listen", `127.0.0.1:${own.port}`, "--app-version", "2");
 	await page.waitForFunction(() => !globalThis.loadedBefore && document.querySelector("#version")?.textContent === "2", null, { timeout: 30000 });
 	await page.waitForSelector('#state[data-state="connected"]');
-	await page.locator("#people .who strong", { hasText: name }).waitFor();
+	await reads(page, row(await page.textContent("#me")), name);
 	await page.close();
 	await newer.stop();
 });
