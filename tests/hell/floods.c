@@ -31,7 +31,7 @@ flood_small_frames(const struct hell *h)
 	hell_flood(&w, frame, length);
 }
 
-Test(hell, flood_of_small_frames, .timeout = 60)
+Test(floods, flood_of_small_frames, .timeout = 60)
 {
 	run("flood of small frames", NULL, flood_small_frames, 4);
 }
@@ -47,7 +47,7 @@ flood_pings(const struct hell *h)
 	hell_flood(&w, frame, length);
 }
 
-Test(hell, flood_of_pings, .timeout = 60)
+Test(floods, flood_of_pings, .timeout = 60)
 {
 	run("flood of pings", NULL, flood_pings, 4);
 }
@@ -83,12 +83,12 @@ flood_messages_in_fragments(const struct hell *h)
 	}
 }
 
-Test(hell, flood_of_fragments, .timeout = 60)
+Test(floods, flood_of_fragments, .timeout = 60)
 {
 	run("flood of empty fragments", NULL, flood_fragments, 4);
 }
 
-Test(hell, messages_in_fragments_of_one_byte, .timeout = 60)
+Test(floods, messages_in_fragments_of_one_byte, .timeout = 60)
 {
 	run("messages in fragments of one byte", NULL, flood_messages_in_fragments, 4);
 }
@@ -113,7 +113,7 @@ announce_giants(const struct hell *h)
 	}
 }
 
-Test(hell, giant_frames_announced, .timeout = 60)
+Test(floods, giant_frames_announced, .timeout = 60)
 {
 	run("giant frames announced", NULL, announce_giants, 2);
 }
@@ -174,12 +174,12 @@ send_deep_enough(const struct hell *h)
 	send_text(h, whole, 0);
 }
 
-Test(hell, deep_json, .timeout = 60)
+Test(floods, deep_json, .timeout = 60)
 {
 	run("deep JSON that is refused", NULL, send_deep, 2);
 }
 
-Test(hell, deep_json_that_is_allowed, .timeout = 60)
+Test(floods, deep_json_that_is_allowed, .timeout = 60)
 {
 	run("deep JSON that is allowed", NULL, send_deep_enough, 4);
 }
@@ -196,7 +196,7 @@ set_huge_numbers(const struct hell *h)
 	send_text(h, make_text(PROPERTIES "{\"n\":1", "9", 60000, "}}}"), 1008);
 }
 
-Test(hell, huge_numbers, .timeout = 60)
+Test(floods, huge_numbers, .timeout = 60)
 {
 	static struct hell h;
 
@@ -231,7 +231,7 @@ send_many_keys(const struct hell *h)
 	send_text(h, many_keys(RELAY, 100000), 0);
 }
 
-Test(hell, a_hundred_thousand_keys, .timeout = 60)
+Test(floods, a_hundred_thousand_keys, .timeout = 60)
 {
 	static struct hell h;
 
@@ -258,7 +258,7 @@ name_everything_twice(const struct hell *h)
 	    0);
 }
 
-Test(hell, duplicate_keys, .timeout = 60)
+Test(floods, duplicate_keys, .timeout = 60)
 {
 	static struct hell h;
 
@@ -275,7 +275,7 @@ set_too_much(const struct hell *h)
 	send_text(h, make_text(PROPERTIES "{\"a\":\"", "x", 16384, "\"}}}"), 1008);
 }
 
-Test(hell, properties_over_the_limit, .timeout = 60)
+Test(floods, properties_over_the_limit, .timeout = 60)
 {
 	run("properties over the limit", NULL, set_too_much, 2);
 }

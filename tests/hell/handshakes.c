@@ -38,7 +38,7 @@ send_half_and_wait(const struct hell *h)
 		expect_status(&w[i], "HTTP/1.1 408 ");
 }
 
-Test(hell, handshakes_that_are_never_finished, .timeout = 60)
+Test(handshakes, handshakes_that_are_never_finished, .timeout = 60)
 {
 	static struct hell h;
 
@@ -60,7 +60,7 @@ say_nothing(const struct hell *h)
 		expect_status(&w[i], "HTTP/1.1 408 ");
 }
 
-Test(hell, connections_that_say_nothing, .timeout = 60)
+Test(handshakes, connections_that_say_nothing, .timeout = 60)
 {
 	static struct hell h;
 
@@ -85,7 +85,7 @@ send_byte_by_byte(const struct hell *h)
 	expect_status(&w, "HTTP/1.1 408 ");
 }
 
-Test(hell, one_byte_at_a_time, .timeout = 60)
+Test(handshakes, one_byte_at_a_time, .timeout = 60)
 {
 	static struct hell h;
 
@@ -112,7 +112,7 @@ send_large_heads(const struct hell *h)
 	}
 }
 
-Test(hell, header_of_64_kib, .timeout = 60)
+Test(handshakes, header_of_64_kib, .timeout = 60)
 {
 	static struct hell h;
 
@@ -148,7 +148,7 @@ vanish(const struct hell *h)
 	ws_drop(&w);
 }
 
-Test(hell, connections_that_are_half_open, .timeout = 60)
+Test(handshakes, connections_that_are_half_open, .timeout = 60)
 {
 	static struct hell h;
 
@@ -158,7 +158,7 @@ Test(hell, connections_that_are_half_open, .timeout = 60)
 	hell_end(&h, "half-closed connections");
 }
 
-Test(hell, clients_that_have_vanished, .timeout = 60)
+Test(handshakes, clients_that_have_vanished, .timeout = 60)
 {
 	static struct hell h;
 
@@ -220,7 +220,7 @@ come_in_ten_times(const struct hell *h)
 	    (now_ms() - start) / 10, worst, tries);
 }
 
-Test(hell, slots_are_not_held_hostage_by_half_open_handshakes, .timeout = 120)
+Test(handshakes, slots_are_not_held_hostage_by_half_open_handshakes, .timeout = 120)
 {
 	static struct hell h;
 

@@ -75,7 +75,7 @@ fill_the_house(const struct hell *h)
 		ws_drop(&w[i]);
 }
 
-Test(hell, more_clients_than_there_are_places, .timeout = 120)
+Test(limits, more_clients_than_there_are_places, .timeout = 120)
 {
 	static struct hell h;
 
@@ -105,7 +105,7 @@ use_up_an_address(const struct hell *h)
 	ws_drop(&other);
 }
 
-Test(hell, more_clients_than_an_address_may_have, .timeout = 120)
+Test(limits, more_clients_than_an_address_may_have, .timeout = 120)
 {
 	static struct hell h;
 
@@ -134,7 +134,7 @@ storm(const struct hell *h)
 	}
 }
 
-Test(hell, connect_storms_from_one_address, .timeout = 60)
+Test(floods, connect_storms_from_one_address, .timeout = 60)
 {
 	static struct hell h;
 
@@ -183,7 +183,7 @@ run_up_debts(const struct hell *h)
 		ws_drop(&w[i]);
 }
 
-Test(hell, addresses_that_leave_handshakes_unfinished_are_shut_out, .timeout = 120)
+Test(limits, addresses_that_leave_handshakes_unfinished_are_shut_out, .timeout = 120)
 {
 	static struct hell h;
 
@@ -210,7 +210,7 @@ crash(const struct hell *h)
 	ws_drop(&w);
 }
 
-Test(hell, addresses_whose_children_crash_are_shut_out, .timeout = 120)
+Test(limits, addresses_whose_children_crash_are_shut_out, .timeout = 120)
 {
 	static struct hell h;
 
@@ -242,7 +242,7 @@ cpu_ticks(pid_t pid)
  * 150 packets at once at 50 a second and a burst of one second: 50 come at once,
  * the rest as it may, in order and all of them; meanwhile ticks and pings go on.
  */
-Test(hell, a_client_over_its_rate_is_not_read_and_loses_nothing, .timeout = 60)
+Test(limits, a_client_over_its_rate_is_not_read_and_loses_nothing, .timeout = 60)
 {
 	enum { PACKETS = 150 };
 	static struct hell h;
@@ -315,7 +315,7 @@ flood_bytes(const struct hell *h)
 }
 
 /* Broadcasts that would be gigabytes for everybody are a trickle. */
-Test(hell, floods_to_all_are_held_to_their_rate, .timeout = 60)
+Test(floods, floods_to_all_are_held_to_their_rate, .timeout = 60)
 {
 	static struct hell h;
 	long long received;

@@ -21,7 +21,7 @@ open_deaf(struct ws *w, int port)
 }
 
 /* Ticks are never queued up, so a client may be deaf and cost its process little. */
-Test(hell, a_client_that_never_reads_its_ticks, .timeout = 60)
+Test(mail, a_client_that_never_reads_its_ticks, .timeout = 60)
 {
 	static struct hell h;
 	struct roster r = {0};
@@ -65,7 +65,7 @@ send_to_victim(const struct hell *h)
 }
 
 /* Over its backlog it is closed, with 1013, and its senders never waited for it. */
-Test(hell, a_client_that_never_reads_its_mail, .timeout = 60)
+Test(mail, a_client_that_never_reads_its_mail, .timeout = 60)
 {
 	static struct hell h;
 	long long until = now_ms() + patience(10000);
@@ -107,7 +107,7 @@ read_as_victim(const struct hell *h)
 		continue;
 }
 
-Test(hell, relay_storms_to_one_victim, .timeout = 60)
+Test(mail, relay_storms_to_one_victim, .timeout = 60)
 {
 	static struct hell h;
 
@@ -138,7 +138,7 @@ send_to_all(const struct hell *h)
 }
 
 /* Packets as large as may be, for nobody: all that is to be done is to look at them. */
-Test(hell, large_packets_for_nobody, .timeout = 60)
+Test(mail, large_packets_for_nobody, .timeout = 60)
 {
 	static struct hell h;
 
