@@ -156,7 +156,8 @@ outbound_tick_copy(struct outbound *o)
 		text_add(&o->owed, piece->iov_base, piece->iov_len);
 	}
 	o->exempt = o->owed.length;
-	text_add(&o->owed, behind.bytes + done, behind.length - done);
+	if (behind.length > done) /* or there may be no text at all */
+		text_add(&o->owed, behind.bytes + done, behind.length - done);
 	if (o->owed.failed)
 		o->broken = true;
 	text_clear(&behind, 0);
