@@ -209,8 +209,9 @@ static uint64_t
 memory_limit(const struct child_settings *settings, const struct layout *layout)
 {
 	uint64_t snapshot = layout->arena_size / LAYOUT_GENERATIONS;
+	uint64_t segment = layout->size + layout->commons_size + layout->slot_size;
 
-	return layout->size + MEMORY_BASE + 3 * snapshot + 3ULL * settings->backlog +
+	return segment + MEMORY_BASE + 3 * snapshot + 3ULL * settings->backlog +
 	       8ULL * settings->max_packet + 16ULL * settings->max_properties;
 }
 

@@ -123,7 +123,6 @@ find_parts(struct seat *s)
 {
 	s->entry = segment_entry(s->header, s->slot);
 	s->mailbox = segment_mailbox(s->header, s->slot);
-	s->commons = segment_commons(s->header);
 	lock_introduce(&s->user, &s->commons->lock, s->slot, s->generation);
 	lock_register(&s->user, &s->self->badge, &s->header->closed);
 }
@@ -148,7 +147,8 @@ seat_take(struct seat *s, const struct child_start *start, int wait_ms)
 	}
 	if (answer != SEAT_TAKEN)
 		return answer;
-	if ((s->self = segment_map_child(s->header, start->parts, s->slot)) == NULL)
+	s->self = segment_map_child(s->header, start->parts, s->slot, &s->commons);
+	if (s->self == NULL)
 		return SEAT_NO_TICKER;
 	FAULT("seat.mapped");
 	find_parts(s);

@@ -263,19 +263,25 @@ segment_release(const struct segment *s, uint64_t at, uint64_t size)
 }
 
 struct slot *
-segment_map_child(struct header *header, int fd, uint32_t slot)
+segment_map_child(struct header *header, int fd, uint32_t slot, struct commons **commons)
 {
 	const struct layout *l = &header->layout;
 	const int writable = PROT_READ | PROT_WRITE;
-	void *commons = (char *)header + l->commons;
 	off_t at = (off_t)(l->slots + slot * l->slot_size);
-	void *own;
+	char *own, *all;
 
-	if (mmap(commons, l->commons_size, writable, MAP_SHARED | MAP_FIXED, fd,
-		(off_t)l->commons) == MAP_FAILED)
-		return NULL;
 	own = mmap(NULL, l->slot_size, writable, MAP_SHARED, fd, at);
-	return own != MAP_FAILED ? own : NULL;
+	if (own == MAP_FAILED)
+		return NULL;
+	/* A wish: nothing lies between them, so who runs over an end of one is stopped. */
+	all = mmap(own - LAYOUT_PAGE - l->commons_size, l->commons_size, writable, MAP_SHARED,
+	    fd, (off_t)l->commons);
+	if (all == MAP_FAILED) {
+		munmap(own, l->slot_size);
+		return NULL;
+	}
+	*commons = (void *)all;
+	return (void *)own;
 }
 
 /*

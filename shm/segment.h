@@ -78,13 +78,14 @@ void segment_release(const struct segment *s, uint64_t at, uint64_t size);
 
 /*
  * Let this process write to its slot and to the commons of a segment that is mapped to
- * be read, by mapping the commons over it from fd, and the slot a second time.  The
- * slot; or NULL and errno.
+ * be read, by mapping both from fd a second time.  The slot; or NULL and errno.
  *
  * Where a slot stands in the segment nothing else is that a child touches, and it would
- * have page tables there for itself: two pages a client.
+ * have page tables there for itself: two pages a client.  And to map the commons over
+ * themselves costs three times as much, since the mapping falls into three.
  */
-struct slot *segment_map_child(struct header *header, int fd, uint32_t slot);
+struct slot *
+segment_map_child(struct header *header, int fd, uint32_t slot, struct commons **commons);
 
 /* Where things are. */
 struct front *segment_front(const struct header *h);

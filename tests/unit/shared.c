@@ -528,6 +528,7 @@ Test(segment, child_can_write_its_slot_and_the_commons_and_nothing_else)
 {
 	static const struct limits small = {16, 1024, 1024};
 	struct segment a, b;
+	struct commons *commons = NULL;
 	struct slot *own;
 	const char *why;
 	char name[32];
@@ -539,7 +540,7 @@ Test(segment, child_can_write_its_slot_and_the_commons_and_nothing_else)
 	cr_assert_eq(segment_open(&b, name, false, &why), 0);
 	parts = segment_open_parts(&b, name);
 	cr_assert_geq(parts, 0);
-	own = segment_map_child(b.header, parts, 5);
+	own = segment_map_child(b.header, parts, 5, &commons);
 	cr_assert_not_null(own);
 	cr_assert_not(dies_by_writing(own));
 	cr_assert_not(dies_by_writing((char *)own + b.header->layout.slot_size - 1));
@@ -547,7 +548,14 @@ Test(segment, child_can_write_its_slot_and_the_commons_and_nothing_else)
 	cr_assert_eq(load_relaxed(&segment_slot(a.header, 5)->heartbeat), 55);
 	cr_assert_eq((char *)segment_own_outbox(b.header, own).bytes - (char *)own,
 	    segment_outbox(b.header, 5).bytes - (char *)segment_slot(b.header, 5));
-	cr_assert_not(dies_by_writing(segment_commons(b.header)));
+	cr_assert_not(dies_by_writing(commons));
+	cr_assert_not(dies_by_writing((char *)commons + b.header->layout.commons_size - 1));
+	store_relaxed(&commons->ring.head, 77);
+	cr_assert_eq(load_relaxed(&segment_commons(a.header)->ring.head), 77);
+	cr_assert(dies_by_writing(segment_commons(b.header)));
+	cr_assert(dies_by_writing((char *)own - 1));
+	cr_assert(dies_by_writing((char *)commons - 1));
+	cr_assert(dies_by_writing((char *)commons + b.header->layout.commons_size));
 	for (uint32_t slot = 4; slot <= 6; slot++)
 		cr_assert(dies_by_writing(segment_slot(b.header, slot)));
 	cr_assert(dies_by_writing(b.header));
