@@ -318,6 +318,10 @@ child_prepare(const struct child_settings *settings)
 		seed = (size_t)clock_us();
 	json_object_seed(seed);
 	confine_rseq();
+	if (confine_prepare() < 0) {
+		log_error("no-null", "errno=\"%s\"", strerror(errno));
+		return -1;
+	}
 	if (websocket_prepare() == 0)
 		return cage_prepare(settings->sandbox);
 	log_error("no-engine", "why=\"libwebsockets could not be made ready\"");
@@ -395,7 +399,7 @@ static void
 stand_apart(struct child_start *own)
 {
 	int wanted[] = {own->client, own->parts, own->hold, own->signer, own->guardian,
-	    websocket_descriptor(), log_descriptor(), cage_descriptor()};
+	    websocket_descriptor(), log_descriptor(), cage_descriptor(), confine_nowhere()};
 	int keep[sizeof(wanted) / sizeof(wanted[0]) + 1], kept = 0;
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)

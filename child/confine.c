@@ -10,6 +10,8 @@
 /* What the C library has registered: its size is no less, whatever part of it is in use. */
 #define RSEQ_SIZE_MIN 32U
 
+static int nowhere = -1; /* /dev/null */
+
 /* The lowest number in keep that is at least from; -1 if there is none. */
 static int
 next_kept(const int *keep, int from)
@@ -59,17 +61,29 @@ confine_client(int fd)
 	return moved;
 }
 
+int
+confine_prepare(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	nowhere = fd < 0 ? -1 : confine_lift(fd);
+	return nowhere < 0 ? -1 : 0;
+}
+
+int
+confine_nowhere(void)
+{
+	return nowhere;
+}
+
 void
 confine_standard(void)
 {
-	int fd = open("/dev/null", O_RDWR);
-
-	dup2(fd, STDIN_FILENO);
-	dup2(fd, STDOUT_FILENO);
+	dup2(nowhere, STDIN_FILENO);
+	dup2(nowhere, STDOUT_FILENO);
 	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
-		dup2(fd, STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+		dup2(nowhere, STDERR_FILENO);
+	close(nowhere);
 }
 
 void

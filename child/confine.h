@@ -23,6 +23,12 @@ int confine_aside(int fd);
 /* Move the client's socket to its number. */
 int confine_client(int fd);
 
+/* Before the fork: open what leads nowhere, once for all children.  0, or -1 and errno. */
+int confine_prepare(void);
+
+/* Its descriptor. */
+int confine_nowhere(void);
+
 /*
  * 0 and 1 lead nowhere, wherever the listener's did; and so does 2, the log, if it
  * leads nowhere else.
