@@ -13,18 +13,17 @@
 #include "status.h"
 #include "websocket.h"
 
-/* The handshake is through: the client learns who is there, the others of it. */
+/*
+ * The handshake is through: the client learns who is there, the others of it.  The answer
+ * to the handshake is still owed, and goes with the first metadata in one send.
+ */
 static void
 open_client(struct child *c)
 {
 	struct session_log session;
 
-	outbound_flush(&c->out);
-	if (websocket_is_echo())
-		return;
-	/* A socket that is full before anything was sent is a client that will not read. */
-	if (!outbound_idle(&c->out)) {
-		c->out.broken = true;
+	if (websocket_is_echo()) {
+		outbound_flush(&c->out);
 		return;
 	}
 	store_relaxed(&c->seat.self->deflate, c->roster.deflate);

@@ -37,6 +37,18 @@ outbound_put(struct outbound *o, const void *bytes, size_t length)
 		o->broken = true;
 }
 
+size_t
+outbound_take(struct outbound *o, struct text *to)
+{
+	size_t length = o->owed.length - o->done;
+
+	if (length > 0) /* or there may be no text at all */
+		text_add(to, o->owed.bytes + o->done, length);
+	text_clear(&o->owed, KEEP);
+	o->done = o->exempt = 0;
+	return length;
+}
+
 static ssize_t
 send_plain(struct outbound *o, struct iovec *pieces, int count)
 {

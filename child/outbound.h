@@ -54,6 +54,9 @@ size_t outbound_backlog(const struct outbound *o);
 /* Queue bytes behind all else. */
 void outbound_put(struct outbound *o, const void *bytes, size_t length);
 
+/* Take back all that is queued and not sent yet, to the end of a text; the bytes. */
+size_t outbound_take(struct outbound *o, struct text *to);
+
 /* Send what is queued or unfinished, as much as the socket takes now. */
 void outbound_flush(struct outbound *o);
 

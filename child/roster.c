@@ -28,10 +28,10 @@ announced(const struct seat *s, uint32_t number)
  * is appended, then the pieces are cut from it.
  */
 struct splice {
-	size_t changes; /* bytes of a merged changes frame, at the beginning */
-	size_t head;    /* bytes of the frame header and text up to the token, with it */
-	size_t name;    /* bytes of ,"token" */
-	size_t entry;   /* bytes of ,"token":{} */
+	size_t front; /* bytes at the beginning: a handshake's answer, or merged changes */
+	size_t head;  /* bytes of the frame header and text up to the token, with it */
+	size_t name;  /* bytes of ,"token" */
+	size_t entry; /* bytes of ,"token":{} */
 };
 
 static void
@@ -42,7 +42,7 @@ write_merged(struct roster *r, struct splice *splice, const struct text *merged)
 
 	text_add(&r->own, header, length);
 	text_add(&r->own, merged->bytes, merged->length);
-	splice->changes = r->own.length;
+	splice->front = r->own.length;
 }
 
 static void
@@ -78,7 +78,7 @@ cut_splice(
     const struct roster *r, const struct splice *splice, struct iovec *pieces, int *count)
 {
 	const struct snapshot *v = &r->view;
-	const char *at = r->own.bytes + splice->changes;
+	const char *at = r->own.bytes + splice->front;
 
 	add_piece(pieces, count, at, splice->head);
 	add_piece(pieces, count, v->names, v->names_length);
@@ -156,9 +156,12 @@ roster_first(struct roster *r, struct seat *s, struct outbound *o)
 	struct splice splice = {0};
 	int count = 0;
 
+	splice.front = outbound_take(o, &r->own);
 	write_splice(r, s, &splice);
-	if (!r->own.failed)
+	if (!r->own.failed) {
+		add_piece(pieces, &count, r->own.bytes, splice.front);
 		cut_splice(r, &splice, pieces, &count);
+	}
 	begin(r, s, o, pieces, count);
 }
 
@@ -184,8 +187,8 @@ send_newest(struct roster *r, struct seat *s, struct outbound *o)
 	if (!shared)
 		write_splice(r, s, &splice);
 	if (remembered && !r->own.failed && !merged.failed) {
-		if (splice.changes > 0)
-			add_piece(pieces, &count, r->own.bytes, splice.changes);
+		if (splice.front > 0)
+			add_piece(pieces, &count, r->own.bytes, splice.front);
 		if (shared)
 			cut_shared(r, s, pieces, &count);
 		else

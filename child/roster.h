@@ -36,8 +36,8 @@ struct roster {
 void roster_choose(struct roster *r, struct seat *s);
 
 /*
- * Send it.  To be called after seat_open(): who knows this client's token, and be
- * it from this packet, can send to it.
+ * Send it, behind what is owed: the answer to the handshake.  To be called after
+ * seat_open(): who knows this client's token, and be it from this packet, can send to it.
  */
 void roster_first(struct roster *r, struct seat *s, struct outbound *o);
 

@@ -517,6 +517,23 @@ Test(outbound, a_tick_that_was_copied_keeps_its_place_and_does_not_count)
 	cr_assert_eq(outbound_backlog(&o), 0);
 }
 
+Test(outbound, what_is_owed_can_be_taken_back_to_be_sent_with_other_text)
+{
+	struct outbound o;
+	struct text text = {0};
+
+	open_pair(&o);
+	cr_assert_eq(outbound_take(&o, &text), 0);
+	outbound_put(&o, "HTTP/1.1 101", 12);
+	text_string(&text, "first ");
+	cr_assert_eq(outbound_take(&o, &text), 12);
+	cr_assert_eq(text.length, 18);
+	cr_assert_eq(memcmp(text.bytes, "first HTTP/1.1 101", 18), 0);
+	cr_assert(outbound_idle(&o));
+	cr_assert_eq(outbound_backlog(&o), 0);
+	text_clear(&text, 0);
+}
+
 Test(outbound, a_page_larger_than_the_socket_takes_arrives_whole)
 {
 	static char got[400000];
