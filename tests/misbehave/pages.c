@@ -22,6 +22,8 @@ Test(pages, a_write_to_any_part_but_its_slot_and_the_commons_is_death, .timeout 
 			      {"write-other-slot", FATE_ENDS, BY_PAGES, 0},
 			      {"write-before-slot", FATE_ENDS, BY_PAGES, 0},
 			      {"write-behind-slot", FATE_ENDS, BY_PAGES, 0},
+			      {"write-before-commons", FATE_ENDS, BY_PAGES, 0},
+			      {"write-behind-commons", FATE_ENDS, BY_PAGES, 0},
 			      {NULL, FATE_ENDS, NULL, 0},
 			  });
 	stage_close(&s);

@@ -107,6 +107,21 @@ write_behind_slot(struct child *c, numbers n)
 	touch(c, (char *)c->seat.self + c->seat.header->layout.slot_size);
 }
 
+/* The same of the commons. */
+static void
+write_before_commons(struct child *c, numbers n)
+{
+	(void)n;
+	touch(c, (char *)c->seat.commons - 1);
+}
+
+static void
+write_behind_commons(struct child *c, numbers n)
+{
+	(void)n;
+	touch(c, (char *)c->seat.commons + c->seat.header->layout.commons_size);
+}
+
 /* What it may do: the order itself works. */
 static void
 write_own_slot(struct child *c, numbers n)
@@ -264,6 +279,8 @@ const struct order orders_memory[] = {
     {"write-other-slot", write_other_slot},
     {"write-before-slot", write_before_slot},
     {"write-behind-slot", write_behind_slot},
+    {"write-before-commons", write_before_commons},
+    {"write-behind-commons", write_behind_commons},
     {"write-own-slot", write_own_slot},
     {"unprotect", unprotect},
     {"grow-slot", grow_slot},
