@@ -25,15 +25,14 @@
 /* Memory besides the segment: program, libraries, stack, and what they waste. */
 #define MEMORY_BASE (64ULL << 20)
 
-/* What the short-lived process leaves in memory; the program stands behind it. */
-struct prepared {
-	filter_names names; /* in report mode, else empty */
-	struct sock_filter program[];
-};
+/* The filter has some 110. */
+#define INSTRUCTIONS_MAX 256
 
 static struct {
 	enum child_sandbox mode;
-	const struct prepared *prepared;
+	const filter_names *names; /* in report mode */
+	/* A copy: what is in memory before the fork a child reads without a page fault. */
+	struct sock_filter instructions[INSTRUCTIONS_MAX];
 	struct sock_fprog program;
 	int rules;     /* Landlock ruleset, or -1 */
 	long landlock; /* what its kernel's version is of it, or -1 */
@@ -97,36 +96,44 @@ install(const struct sock_fprog *program)
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
 }
 
-/* In a process of its own (filter.h): 0, or an errno. */
+/* In a process of its own (filter.h): 0, or an errno.  The names, if any, come first. */
 static int
 write_prepared(int fd, bool report)
 {
 	static filter_names names;
 
-	if (report)
+	if (report) {
 		filter_name_calls(names);
-	if (write(fd, names, sizeof(names)) != (ssize_t)sizeof(names) ||
-	    filter_write(fd, report) < 0)
-		return errno;
-	return 0;
+		if (write(fd, names, sizeof(names)) != (ssize_t)sizeof(names))
+			return errno;
+	}
+	return filter_write(fd, report) < 0 ? errno : 0;
 }
 
+/* What that has left in the file. */
 static int
-map_prepared(int fd)
+take_prepared(int fd, bool report)
 {
+	off_t begin = report ? (off_t)sizeof(filter_names) : 0;
 	struct stat status;
-	size_t size;
+	ssize_t size;
 	void *at;
 
 	if (fstat(fd, &status) < 0)
 		return -1;
-	size = (size_t)status.st_size;
-	if ((at = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
+	size = pread(fd, cage.instructions, sizeof(cage.instructions), begin);
+	if (size < 0 || size != status.st_size - begin) {
+		errno = size < 0 ? errno : E2BIG;
 		return -1;
-	cage.prepared = at;
-	cage.program.filter = (struct sock_filter *)(uintptr_t)cage.prepared->program;
-	cage.program.len =
-	    (unsigned short)((size - sizeof(struct prepared)) / sizeof(struct sock_filter));
+	}
+	cage.program.filter = cage.instructions;
+	cage.program.len = (unsigned short)((size_t)size / sizeof(struct sock_filter));
+	if (!report)
+		return 0;
+	at = mmap(NULL, sizeof(filter_names), PROT_READ, MAP_PRIVATE, fd, 0);
+	if (at == MAP_FAILED)
+		return -1;
+	cage.names = at;
 	return 0;
 }
 
@@ -158,6 +165,7 @@ try_filter(int fd, bool report)
 int
 cage_prepare(enum child_sandbox mode)
 {
+	bool report = mode == SANDBOX_REPORT;
 	int fd;
 
 	cage.mode = mode;
@@ -169,8 +177,8 @@ cage_prepare(enum child_sandbox mode)
 	    syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	cage.rules = make_rules(cage.landlock);
 	if ((fd = memfd_create("rosterd-cage", MFD_CLOEXEC)) < 0 ||
-	    in_passing(write_prepared, fd, mode == SANDBOX_REPORT) < 0 ||
-	    map_prepared(fd) < 0 || in_passing(try_filter, fd, false) < 0) {
+	    in_passing(write_prepared, fd, report) < 0 || take_prepared(fd, report) < 0 ||
+	    in_passing(try_filter, fd, false) < 0) {
 		log_error("no-cage", "errno=\"%s\" help=\"--sandbox=off does without\"",
 		    strerror(errno));
 		if (fd >= 0)
@@ -179,8 +187,8 @@ cage_prepare(enum child_sandbox mode)
 	}
 	close(fd);
 	log_info("cage-ready", "sandbox=%s instructions=%u landlock=%ld missing=\"%s\"",
-	    mode == SANDBOX_REPORT ? "report" : "on", cage.program.len,
-	    cage.rules >= 0 ? cage.landlock : 0, missing());
+	    report ? "report" : "on", cage.program.len, cage.rules >= 0 ? cage.landlock : 0,
+	    missing());
 	return 0;
 }
 
@@ -247,7 +255,7 @@ cage_enter(const struct child_settings *settings, const struct layout *layout)
 {
 	if (cage.mode == SANDBOX_OFF)
 		return 0;
-	if (cage.mode == SANDBOX_REPORT && refusal_report(&cage.prepared->names) < 0)
+	if (cage.mode == SANDBOX_REPORT && refusal_report(cage.names) < 0)
 		return -1;
 	if (set_limits(settings, layout) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    restrict_paths() < 0)
