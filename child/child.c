@@ -11,6 +11,7 @@
 #include <bsd/unistd.h>
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -35,6 +36,9 @@
 #define RETURN_MS 50 /* between tries to find the next ticker, at first ... */
 #define RETURN_MAX_MS 1000 /* ... and after a while */
 #define GIVE_UP_MS 60000   /* without a ticker for so long there will be none */
+
+/* Bytes from which memory goes back to the kernel when it is freed, not to be kept. */
+#define LARGE (64 * 1024)
 
 enum source { SOURCE_CLIENT, SOURCE_BELL, SOURCE_LINE, SOURCE_SPAWNER, SOURCE_GUARDIAN };
 
@@ -317,6 +321,9 @@ child_prepare(const struct child_settings *settings)
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		seed = (size_t)clock_us();
 	json_object_seed(seed);
+	/* What a slow client had waiting once is not held by each of ten thousand for ever. */
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE);
+	(void)mallopt(M_TRIM_THRESHOLD, LARGE);
 	confine_rseq();
 	if (confine_prepare() < 0) {
 		log_error("no-null", "errno=\"%s\"", strerror(errno));
