@@ -194,15 +194,13 @@ fleet_connect_all(struct fleet *f, uint32_t flight)
 void
 fleet_until_quiet(struct fleet *f, uint32_t ms)
 {
-	uint64_t last = clock_ns();
-
+	f->heard_ns = clock_ns();
 	for (;;) {
-		uint64_t passed = (clock_ns() - last) / 1000000;
+		uint64_t passed = (clock_ns() - f->heard_ns) / 1000000;
 
 		if (passed >= ms)
 			return;
-		if (fleet_turn(f, (int)(ms - passed)))
-			last = f->now;
+		fleet_turn(f, (int)(ms - passed));
 	}
 }
 

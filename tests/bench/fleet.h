@@ -70,6 +70,7 @@ struct fleet {
 	bool sources;      /* each client from another loopback address: more ports */
 	uint64_t bytes;    /* received, all */
 	uint64_t now;      /* ns, when this turn's events came */
+	uint64_t heard_ns; /* when something came that is not a ping */
 	uint64_t first_ns; /* when the first byte came since this was set to 0 */
 	struct load load;
 
@@ -92,7 +93,7 @@ void fleet_connect_all(struct fleet *f, uint32_t flight);
 /* Wait for events at most so long, and handle them; false if nothing came. */
 bool fleet_turn(struct fleet *f, int wait_ms);
 
-/* Until nothing has come for so long. */
+/* Until nothing but pings has come for so long. */
 void fleet_until_quiet(struct fleet *f, uint32_t ms);
 void fleet_for(struct fleet *f, uint32_t ms);
 

@@ -142,6 +142,7 @@ take_frame(struct fleet *f, struct client *c, const char *bytes, size_t there)
 			length = length << 8 | b[i];
 	}
 	if (b[0] == 0x80 && c->fragment) {
+		f->heard_ns = f->now;
 		c->fragment = false;
 		c->left = length;
 		return header;
@@ -158,6 +159,7 @@ take_frame(struct fleet *f, struct client *c, const char *bytes, size_t there)
 	if (there - header < length &&
 	    (length <= FLEET_SMALL || there - header < STORED + HEAD_LENGTH))
 		return 0;
+	f->heard_ns = f->now;
 	begin = there - header < length ? there - header : (size_t)length;
 	if (b[0] == 0xc1)
 		begin_deflated(f, c, bytes + header, begin);
@@ -218,6 +220,7 @@ take(struct fleet *f, struct client *c, size_t length)
 
 		if (c->left > 0) {
 			taken = length - at < c->left ? length - at : (size_t)c->left;
+			f->heard_ns = f->now;
 			if (c->metadata)
 				look_at_metadata(f, c, buffer + at, taken);
 			c->left -= taken;
@@ -261,6 +264,7 @@ pass_over(struct fleet *f, struct client *c)
 
 	if (!received(f, c, got))
 		return;
+	f->heard_ns = f->now;
 	c->left -= (uint64_t)got;
 	if (c->left == 0)
 		end_frame(f, c);
