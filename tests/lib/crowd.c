@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -10,6 +11,14 @@
 #define SET_MS 250
 #define SEND_MS 40
 #define SETTLE_MS 8000
+#define STILL_MS 250 /* a turn takes some milliseconds of work */
+
+/* The clock by which is measured: it stands still when this process does. */
+static long long
+crowd_ms(const struct crowd *c)
+{
+	return now_ms() - c->stood_still_ms;
+}
 
 /* Packet number n of a sender goes to all, or to one of the others. */
 static bool
@@ -31,16 +40,16 @@ send_packet(struct crowd *c, int sender)
 		if (is_for(c, sender, n, i))
 			to = c->members[i].r.me;
 	ws_text(&m->w, "{\"to\":\"%s\",\"packet\":{\"type\":\"crowd\",\"crowd\":[%d,%lld]}}",
-	    to, n, now_ms());
+	    to, n, crowd_ms(c));
 }
 
 static void
-set_property(struct crowd_member *m)
+set_property(const struct crowd *c, struct crowd_member *m)
 {
 	char object[32];
 
 	m->set++;
-	m->set_ms[m->set % CROWD_MOMENTS] = now_ms();
+	m->set_ms[m->set % CROWD_MOMENTS] = crowd_ms(c);
 	snprintf(object, sizeof(object), "{\"n\":%d}", m->set);
 	roster_set(&m->w, object);
 	/* Pings need no answer of their own: it lives. */
@@ -54,7 +63,7 @@ act(struct crowd *c)
 		struct crowd_member *m = &c->members[i];
 
 		if (now_ms() >= m->next_set_ms) {
-			set_property(m);
+			set_property(c, m);
 			m->next_set_ms += SET_MS;
 		}
 		if (now_ms() >= m->next_send_ms) {
@@ -65,10 +74,10 @@ act(struct crowd *c)
 }
 
 static void
-note(long long *worst, long long since)
+note(const struct crowd *c, long long *worst, long long since)
 {
-	if (now_ms() - since > *worst)
-		*worst = now_ms() - since;
+	if (crowd_ms(c) - since > *worst)
+		*worst = crowd_ms(c) - since;
 }
 
 /* A tick has come: what does it say about the others that was not known? */
@@ -83,7 +92,7 @@ look(struct crowd *c, struct crowd_member *m)
 		CHECK(value >= m->seen[i], "a property went back from %d to %d", m->seen[i],
 		    value);
 		for (int k = m->seen[i] + 1; k <= value; k++)
-			note(&c->worst_tick_ms, other->set_ms[k % CROWD_MOMENTS]);
+			note(c, &c->worst_tick_ms, other->set_ms[k % CROWD_MOMENTS]);
 		m->seen[i] = value;
 	}
 }
@@ -123,7 +132,7 @@ take_packet(struct crowd *c, int receiver, const json_t *packet)
 	CHECK(n == next_packet(c, receiver, sender), "packet %d of %d came to %d instead of %d",
 	    n, sender, receiver, next_packet(c, receiver, sender));
 	c->members[receiver].got[sender] = n;
-	note(&c->worst_packet_ms, (long long)json_number_value(json_array_get(value, 1)));
+	note(c, &c->worst_packet_ms, (long long)json_number_value(json_array_get(value, 1)));
 }
 
 static void
@@ -146,15 +155,27 @@ hear(struct crowd *c, int i)
 	CHECK(!m->w.ended, "client %d of the crowd was closed", i);
 }
 
+static void
+note_standstill(struct crowd *c, long long ms)
+{
+	if (ms < STILL_MS)
+		return;
+	c->stood_still_ms += ms;
+	fprintf(stderr, "the crowd stood still for %lld ms\n", ms);
+}
+
 /* One turn of at most wait_ms. */
 static void
 turn(struct crowd *c, int wait_ms)
 {
+	long long begun = now_ms();
 	struct pollfd p[CROWD_MAX];
 
 	for (int i = 0; i < c->count; i++)
 		p[i] = (struct pollfd){.fd = c->members[i].w.fd, .events = POLLIN};
 	CHECK(poll(p, (nfds_t)c->count, wait_ms) >= 0, "poll: %s", strerror(errno));
+	/* Before anything is noted that has come meanwhile. */
+	note_standstill(c, now_ms() - begun - wait_ms);
 	for (int i = 0; i < c->count; i++)
 		if (p[i].revents != 0)
 			hear(c, i);

@@ -5,6 +5,9 @@
  * one of the others or to all.  Each checks what comes: ticks by the oracle
  * (roster.h), packets by their sender's order, none lost and none twice.  A
  * client of the crowd that is closed fails the test.
+ *
+ * A machine that is virtual stands still now and then, for a second at times.  Nobody is
+ * late for that: what this process itself missed is not counted, but told.
  */
 #ifndef TESTS_CROWD_H
 #define TESTS_CROWD_H
@@ -20,7 +23,7 @@ struct crowd_member {
 	struct roster r;
 	long long next_set_ms, next_send_ms;
 	int set;                         /* value of its property */
-	long long set_ms[CROWD_MOMENTS]; /* when it was set to that, modulo */
+	long long set_ms[CROWD_MOMENTS]; /* when it was set to that, modulo; crowd's time */
 	int sent;                        /* number of its last packet */
 	int seen[CROWD_MAX];             /* newest property of each that it was told */
 	int got[CROWD_MAX];              /* number of the last packet from each */
@@ -34,6 +37,7 @@ struct crowd {
 	void (*stranger)(int receiver, const json_t *packet);
 	/* Each tick, and whatever else comes to one of them; or NULL. */
 	void (*witness)(const json_t *packet);
+	long long stood_still_ms;  /* how long this process was not let run, all in all */
 	long long worst_tick_ms;   /* from a property that is set to its arrival at another */
 	long long worst_packet_ms; /* from a packet that is sent to its arrival */
 };
