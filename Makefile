@@ -31,7 +31,7 @@ DUMP := dump dump_clients dump_changes dump_stats dump_snapshot dump_locks dump_
 	dump_check dump_watch dump_kick choose names newest sample screen \
 	check_header check_directory check_slots check_mail check_commons check_snapshot
 CHILD := child rate greet ask serve farewell confine cage filter refusal seat inbound frames fields request \
-	origin behind proxy forwarded answer page status extension inflate websocket message packet properties session outbox outbound roster mailbag tls key
+	origin behind proxy forwarded answer page status extension inflate websocket message packet properties session outbox outbound roster mailbag image tls key
 SERVER := inherit options rows usage conf fit guest guardian host listener listening lifetime announce \
 	upgrade handover recount ports instance keeper spawn sockets ticker adopt reception \
 	tick watch commons witness user departure \

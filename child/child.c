@@ -28,6 +28,7 @@
 #include "confine.h"
 #include "farewell.h"
 #include "greet.h"
+#include "image.h"
 #include "origin.h"
 #include "serve.h"
 #include "state.h"
@@ -333,6 +334,12 @@ child_prepare(const struct child_settings *settings)
 		return cage_prepare(settings->sandbox);
 	log_error("no-engine", "why=\"libwebsockets could not be made ready\"");
 	return -1;
+}
+
+void
+child_enlarge(void)
+{
+	image_enlarge();
 }
 
 /* From here on the client may be read; never before. */

@@ -84,6 +84,9 @@ bool child_header_named(const char *name, enum child_header *header);
  */
 int child_prepare(const struct child_settings *settings);
 
+/* For who forks many: have what children run in one large page, if that can be (image.h). */
+void child_enlarge(void);
+
 /*
  * Make what clients of TLS need (tls.h), with the certificate and its chain in a
  * file (PEM), before child_prepare().  NULL, or what is wrong with it.

@@ -309,6 +309,8 @@ set_up(struct listener *l, const struct listener_start *start)
 		return EXIT_TRY_AGAIN;
 	if (child_prepare(&l->settings) < 0)
 		return EXIT_SYSTEM;
+	if (!l->host)
+		child_enlarge();
 	if (start->handover != NULL)
 		recount_children(&l->admission, &l->settings.trust, l->keeper.segment.header);
 	fit_log(l->options, load_relaxed(&l->keeper.segment.header->clients),

@@ -21,11 +21,12 @@ session_log_close(const struct session_log *s, const struct session_end *end)
 	char reason[4 * REASON_MAX + 1];
 
 	log_info("client-close",
-	    "slot=%u pid=%u token=%.*s peer=%s%s%s seconds=%.1f received_bytes=%" PRIu64
-	    " sent_bytes=%" PRIu64 " packets=%" PRIu64 " delivered=%" PRIu64
-	    " code=%u reason=\"%s\"",
+	    "slot=%u pid=%u token=%.*s peer=%s%s%s seconds=%" PRIu64
+	    ".%u received_bytes=%" PRIu64 " sent_bytes=%" PRIu64 " packets=%" PRIu64
+	    " delivered=%" PRIu64 " code=%u reason=\"%s\"",
 	    s->slot, s->pid, (int)TOKEN_LENGTH, s->token, s->peer,
-	    s->via[0] != '\0' ? " via=" : "", s->via, (double)end->ms / 1000,
+	    s->via[0] != '\0' ? " via=" : "", s->via, end->ms / 1000,
+	    (unsigned)(end->ms % 1000 / 100), /* not as a double: that is pages of code */
 	    load_relaxed(&n->received_bytes), load_relaxed(&n->sent_bytes),
 	    load_relaxed(&n->received_packets), load_relaxed(&n->delivered),
 	    end->code != 0 ? end->code : SESSION_LOG_ABNORMAL,

@@ -18,6 +18,7 @@ Test(pages, a_write_to_any_part_but_its_slot_and_the_commons_is_death, .timeout 
 			      {"write-log", FATE_ENDS, BY_PAGES, 0},
 			      {"write-arena", FATE_ENDS, BY_PAGES, 0},
 			      {"write-inbox", FATE_ENDS, BY_PAGES, 0},
+			      {"write-text", FATE_ENDS, BY_PAGES, 0},
 			      {"write-other-inbox", FATE_ENDS, BY_PAGES, 0},
 			      {"write-other-slot", FATE_ENDS, BY_PAGES, 0},
 			      {"write-before-slot", FATE_ENDS, BY_PAGES, 0},

@@ -93,6 +93,47 @@ slot_of(const struct header *h, pid_t pid)
 	return LAYOUT_NO_SLOT;
 }
 
+/* The first line of /proc/PID/maps with these words in it, or "". */
+static void
+map_line(pid_t pid, const char *words, char line[512])
+{
+	char path[64];
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	cr_assert_not_null(in = fopen(path, "r"));
+	while (fgets(line, 512, in) != NULL && strstr(line, words) == NULL)
+		continue;
+	if (feof(in))
+		line[0] = '\0';
+	fclose(in);
+}
+
+/* What children run they share as one large page, which is sealed. */
+Test(cage, the_text_is_one_page_that_nobody_writes)
+{
+	unsigned long long from, to;
+	char line[512], mode[5];
+	struct server s;
+	struct ws w;
+	pid_t pid;
+
+	server_start(&s, NULL);
+	ws_open(&w, s.port);
+	pid = only_child(&s);
+	map_line(pid, "libc.so", line);
+	if (line[0] != '\0' || server_logged(&s, "small-text") > 0)
+		cr_skip("linked dynamically, or on a kernel without MADV_COLLAPSE");
+	map_line(pid, "memfd:rosterd-text", line);
+	cr_assert_eq(sscanf(line, "%llx-%llx %4s", &from, &to, mode), 3, "no such text");
+	cr_assert_str_eq(mode, "r-xs");
+	cr_assert_eq(to - from, 2U << 20);
+	cr_assert_eq(from % (2U << 20), 0);
+	cr_assert_geq(proc_number(pid, "smaps_rollup", "ShmemPmdMapped:"), 2048);
+	ws_drop(&w);
+	server_stop(&s);
+}
+
 Test(cage, exactly_one_slot_and_the_commons_are_writable)
 {
 	enum { CLIENTS = 5 };

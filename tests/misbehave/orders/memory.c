@@ -130,6 +130,14 @@ write_own_slot(struct child *c, numbers n)
 	touch(c, (char *)c->seat.self + c->seat.header->layout.slot_size - 1);
 }
 
+/* All children share it (../../../child/image.h). */
+static void
+write_text(struct child *c, numbers n)
+{
+	(void)n;
+	touch(c, (const void *)(uintptr_t)&child_run);
+}
+
 /* Ways to get more of the segment. */
 
 static void
@@ -282,6 +290,7 @@ const struct order orders_memory[] = {
     {"write-before-commons", write_before_commons},
     {"write-behind-commons", write_behind_commons},
     {"write-own-slot", write_own_slot},
+    {"write-text", write_text},
     {"unprotect", unprotect},
     {"grow-slot", grow_slot},
     {"copy-slot", copy_slot},
