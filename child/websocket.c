@@ -14,6 +14,8 @@
 #define READ_SIZE 4096   /* bytes that the engine takes at a time */
 #define HEADER_SIZE 1024 /* for the request that request_upgrade() writes */
 #define ROOM_SIZE 16384  /* bytes that the engine needs for one client who is well-behaved */
+#define NOOK_SIZE 256    /* of these, for what is small ... */
+#define SMALL 64         /* ... as this */
 
 static struct {
 	struct lws_context *context;
@@ -32,6 +34,8 @@ static struct {
 	bool ended;
 	uint16_t close_code;
 	char close_reason[124];
+
+	_Alignas(16) char nook[NOOK_SIZE];
 } engine = {.fd = -1};
 
 /*
@@ -40,27 +44,43 @@ static struct {
  * which has to be copied then.  Nothing is taken back: it needs it all for as long as
  * it has its only connection.  What does not fit comes from the heap.
  */
-static struct {
-	size_t used;
-	_Alignas(16) char bytes[ROOM_SIZE];
-} room;
+struct room {
+	size_t used, size;
+	char *bytes;
+};
+
+static _Alignas(16) char room_bytes[ROOM_SIZE];
+static struct room room = {.size = ROOM_SIZE, .bytes = room_bytes};
+
+/*
+ * The list of descriptors is written at each ping, and would be between large things that
+ * are not: it is where `engine` is.
+ */
+static struct room nook = {.size = NOOK_SIZE, .bytes = engine.nook};
 
 static bool
-in_room(const void *memory)
+in_room(const struct room *r, const void *memory)
 {
-	return (const char *)memory >= room.bytes &&
-	       (const char *)memory < room.bytes + ROOM_SIZE;
+	return (const char *)memory >= r->bytes && (const char *)memory < r->bytes + r->size;
+}
+
+static const struct room *
+room_of(const void *memory)
+{
+	if (in_room(&room, memory))
+		return &room;
+	return in_room(&nook, memory) ? &nook : NULL;
 }
 
 static void *
-take_room(size_t size)
+take_room(struct room *r, size_t size)
 {
-	void *memory = room.bytes + room.used;
+	void *memory = r->bytes + r->used;
 
 	size = (size + 15) & ~(size_t)15;
-	if (size > ROOM_SIZE - room.used)
+	if (size > r->size - r->used)
 		return NULL;
-	room.used += size;
+	r->used += size;
 	return memory;
 }
 
@@ -68,23 +88,26 @@ take_room(size_t size)
 static void *
 allocate(void *old, size_t size, const char *what)
 {
+	const struct room *was = room_of(old);
 	void *memory = NULL;
 
 	(void)what;
 	if (size == 0) {
-		if (!in_room(old))
+		if (was == NULL)
 			free(old);
 		return NULL;
 	}
-	if (old != NULL && !in_room(old))
+	if (old != NULL && was == NULL)
 		return realloc(old, size);
-	if (size <= ROOM_SIZE)
-		memory = take_room(size);
+	if (size <= SMALL)
+		memory = take_room(&nook, size);
+	if (memory == NULL && size <= ROOM_SIZE)
+		memory = take_room(&room, size);
 	if (memory == NULL)
 		memory = malloc(size);
-	if (memory != NULL && old != NULL) {
+	if (memory != NULL && was != NULL) {
 		/* How much there was nobody knows; it ended with the room at the latest. */
-		size_t most = (size_t)(room.bytes + ROOM_SIZE - (const char *)old);
+		size_t most = (size_t)(was->bytes + was->size - (const char *)old);
 
 		memcpy(memory, old, size < most ? size : most);
 	}
