@@ -23,11 +23,12 @@
 #include "../lib/ws.h"
 
 enum { ORDER, ANOTHER };
-enum { ACTORS = 6, BURST = 200, LONG = 1500, LARGE = 12000, ROUNDS = 800 };
+enum { ACTORS = 6, BURST = 200, LONG = 1500, LARGE = 12000 };
 
 #define HIT_MS 25000           /* for the traffic to lead there */
 #define AGREE_MS 2000          /* after a death, for all to agree */
 #define PAUSE_MS 150           /* some ticks */
+#define LAG_MS 3000            /* for the ring of changes to get full */
 #define DEAF_MS 3000           /* for what is not read to fill the kernel's buffers */
 #define SCRIBBLE_MS 2000       /* so that the commons are closed ... */
 #define SCRIBBLE_EVERY_MS 9000 /* ... and long after that are opened again */
@@ -332,16 +333,20 @@ settle(int ms)
 	return all_agree();
 }
 
-/* One set after the other, each for itself, while the ticker stands still. */
+/* Sets by everybody while the ticker stands still, until the ring of changes is full. */
 static void
 publish_in_vain(void)
 {
+	const struct ring *ring = &segment_commons(segment.header)->ring;
+	long long until = now_ms() + patience(LAG_MS);
+
+	resume();
 	kill(ticker(), SIGSTOP);
-	for (int i = 0; i < ACTORS * ROUNDS; i++) {
+	for (int i = 0; load_acquire(&ring->overflow) == 0 && now_ms() < until; i++) {
 		struct actor *a = &actors[i % ACTORS];
 
 		if (a->here)
-			set(a, 1);
+			set(a, 20);
 		pump(a, 1);
 	}
 	kill(ticker(), SIGCONT);
